@@ -1,0 +1,144 @@
+"""Which column of a file is which column of ours, and which of our values its words mean."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from geo.errors import SchemaError
+
+_DBF_NAME_BYTES = 10
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """The outcome of mapping.
+
+    Attributes
+    ----------
+    chosen
+        Column here → column of the source.
+    unmapped
+        Columns of the source that stay as attributes.
+    personal
+        Columns of the source that are left out because they look as if they told of a person.
+    """
+
+    chosen: dict[str, str]
+    unmapped: tuple[str, ...]
+    personal: tuple[str, ...]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(resources.files("geo.formats").joinpath("columns.toml").read_text("utf-8"))
+
+
+def _normalise(name: str) -> str:
+    return name.strip().casefold().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _forms(name: str) -> set[str]:
+    """Return the forms under which a name may come out of a file: whole, or cut to 10 bytes as a DBF does."""
+    cut = {
+        name.encode(encoding, "ignore")[:_DBF_NAME_BYTES].decode(encoding, "ignore") for encoding in ("gb18030", "utf-8")
+    }
+    return {_normalise(form) for form in {name, *cut} if len(form) > 1}
+
+
+def choose_columns(kind: str, columns: list[str], wanted: Mapping[str, str]) -> ColumnChoice:
+    """Map the columns of a source to those of a kind of layer.
+
+    Parameters
+    ----------
+    kind
+        One of :data:`geo.model.frames.IMPORT_KINDS`.
+    columns
+        Names in the source, without the geometry.
+    wanted
+        What the user said: column here → column of the source. It wins over the table.
+
+    Raises
+    ------
+    SchemaError
+        ``wanted`` names a column that is not in the file or not in the layer.
+    """
+    candidates: dict[str, list[str]] = _table()[kind]
+    for target, source in wanted.items():
+        if target not in candidates or source not in columns:
+            raise SchemaError(
+                "Column mapping {target}={source}: the file has the columns {found}; a {kind} layer has {columns}.",
+                target=target,
+                source=source,
+                found=", ".join(columns) or "-",
+                kind=kind,
+                columns=", ".join(candidates),
+            )
+    by_form = {_normalise(column): column for column in reversed(columns)}
+    chosen = dict(wanted)
+    personal = tuple(column for column in columns if _is_personal(column) and column not in chosen.values())
+    for target, names in candidates.items():
+        found = (by_form[form] for name in names for form in sorted(_forms(name), key=len)[::-1] if form in by_form)
+        free = (column for column in found if column not in chosen.values() and column not in personal)
+        if target not in chosen and (column := next(free, None)) is not None:
+            chosen[target] = column
+    unmapped = tuple(column for column in columns if column not in chosen.values() and column not in personal)
+    return ColumnChoice(chosen, unmapped, personal)
+
+
+def _is_personal(column: str) -> bool:
+    form = _normalise(column)
+    return any(_normalise(name) in form for name in _table()["personal"]["names"])
+
+
+def translate_values(values: pd.Series, table: str, default: str | None) -> tuple[pd.Series, pd.Series]:
+    """Return the values of a closed list that words mean, and which words were not known.
+
+    Parameters
+    ----------
+    values
+        Words of the source.
+    table
+        Section of the ``values`` table: ``facility_kind``, ``road_class``, ``oneway``, ``team_kind`` or ``mode``.
+    default
+        Given to unknown words; None leaves them missing.
+
+    Returns
+    -------
+    tuple
+        The values, and a boolean series that marks unknown words.
+    """
+    words: dict[str, str] = {}
+    for key, names in _table()["values"][table].items():
+        words |= {_normalise(name): key for name in [*names, key]}
+    forms = values.astype("str").fillna("").map(_normalise)
+    known = forms.map(words)
+    return known.where(known.notna(), default), known.isna()
+
+
+def pack_attributes(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
+    """Return the given columns as one JSON object a row, empty values left out."""
+    if not columns:
+        return ["{}"] * len(frame)
+    rows = frame[list(columns)].astype(object).to_dict("records")
+    return [
+        json.dumps({key: _plain(value) for key, value in row.items() if not _is_missing(value)}, ensure_ascii=False)
+        for row in rows
+    ]
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and value != value) or value == ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,193 @@
+"""What the long steps report: counts, problems with their place, and figures of quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["note", "warning", "error"]
+MAX_ROWS_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of problem found in a layer, with where it is.
+
+    Attributes
+    ----------
+    code
+        Stable key, for programs.
+    severity
+        ``note``: nothing to do; ``warning``: look at it; ``error``: rows were left out.
+    message
+        English message id with ``{fields}`` that ``context`` fills; Chinese in the catalogue.
+    count
+        Number of rows concerned.
+    rows
+        Feature numbers in the source, from 0; the first twenty.
+    x, y
+        A place to look at, in the project's CRS; None when there is none.
+    context
+        Values of the fields of the message.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    count: int = 1
+    rows: tuple[int, ...] = ()
+    x: float | None = None
+    y: float | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+def list_rows(rows: Sequence[int]) -> tuple[int, ...]:
+    """Return the first feature numbers, as many as a finding lists."""
+    return tuple(int(row) for row in rows[:MAX_ROWS_LISTED])
+
+
+@dataclass(frozen=True)
+class Report:
+    """Base of the reports; turns itself into a JSON object."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain lists, numbers and texts."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ImportReport(Report):
+    """What an import found and stored.
+
+    Attributes
+    ----------
+    kind, zoning_id, source, layer
+        What was imported from where; ``zoning_id`` is empty except for zonings.
+    encoding, encoding_reason
+        Encoding of the attribute text and how it was found.
+    source_crs, crs_reason, epsg
+        CRS of the source, how it was found, and the project's CRS.
+    rows_read, rows_stored
+        Features in the file and in the store.
+    columns
+        Column here → column of the source.
+    unmapped, dropped
+        Columns kept in ``attributes``, and columns left out because they look personal.
+    moved_area_m2
+        Area that repair added or took away, summed over the features.
+    bounds
+        minx, miny, maxx, maxy in the project's CRS.
+    findings
+        Every problem.
+    """
+
+    kind: str
+    zoning_id: str
+    source: str
+    layer: str
+    encoding: str
+    encoding_reason: str
+    source_crs: str
+    crs_reason: str
+    epsg: int
+    rows_read: int
+    rows_stored: int
+    columns: Mapping[str, str]
+    unmapped: tuple[str, ...]
+    dropped: tuple[str, ...]
+    moved_area_m2: float
+    bounds: tuple[float, float, float, float]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class UnifyReport(Report):
+    """What unifying found.
+
+    Attributes
+    ----------
+    zonings
+        Zoning → number of its cells.
+    faces, slivers_dissolved, cells
+        Pieces of the overlay, those dissolved into a neighbour, and cells of the result.
+    sliver_area_m2
+        Area of the dissolved slivers.
+    area_m2
+        Area of the result.
+    area_error_m2
+        Largest difference between a source cell and the sum of its pieces.
+    conflicts, conflict_area_m2
+        Kind → number and area.
+    facilities_outside, streets_outside_m
+        What no cell holds.
+    checks
+        Check → outcome; all true or the step fails.
+    findings
+        What users should look at.
+    """
+
+    zonings: Mapping[str, int]
+    faces: int
+    slivers_dissolved: int
+    cells: int
+    sliver_area_m2: float
+    area_m2: float
+    area_error_m2: float
+    conflicts: Mapping[str, int]
+    conflict_area_m2: Mapping[str, float]
+    facilities_outside: int
+    streets_outside_m: float
+    checks: Mapping[str, bool]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class NetworkReport(Report):
+    """What building the street network found.
+
+    Attributes
+    ----------
+    streets, nodes, edges, length_m
+        Source lines; junctions, segments and length of the network.
+    crossings_noded, ends_snapped
+        Crossings without a vertex that were cut, and line ends that were joined within the tolerance.
+    islands, island_length_m
+        Parts not connected to the largest one.
+    dead_ends
+        Junctions where one segment ends.
+    one_way_traps
+        Mode → junctions from which, or to which, the main part cannot be reached because of one-way streets.
+    reachable_length_share
+        Mode → share of the length open to it that lies in the part all of which can be reached and left.
+    findings
+        Each with a place.
+    """
+
+    streets: int
+    nodes: int
+    edges: int
+    length_m: float
+    crossings_noded: int
+    ends_snapped: int
+    islands: int
+    island_length_m: float
+    dead_ends: int
+    one_way_traps: Mapping[str, int]
+    reachable_length_share: Mapping[str, float]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class RiskReport(Report):
+    """What the risk assessment found."""
+
+    incidents: int
+    first_at: str
+    last_at: str
+    bandwidth_m: float
+    half_life_days: float
+    cell_size_m: float
+    periods: tuple[str, ...]
+    cells_ranked: int
+    top_cells: tuple[str, ...]

@@ -1,0 +1,53 @@
+"""Texts for people: English message ids, Chinese catalogues.
+
+A catalogue is a gettext ``.po`` file; it is read on first use, so that importing costs nothing and no compiled copy can
+fall behind its source.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from geo.errors import YiwangError
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def read_catalogue(package: str) -> dict[str, str]:
+    """Read the Chinese catalogue of a top-level package.
+
+    Parameters
+    ----------
+    package
+        ``"geo"``, ``"maps"`` or ``"api"``: the catalogue is ``<package>/locale/zh_CN/LC_MESSAGES/yiwang.po``.
+
+    Returns
+    -------
+    dict[str, str]
+        English message id → Chinese text, empty translations left out.
+    """
+    from babel.messages.pofile import read_po
+
+    path = _ROOT / package / "locale" / "zh_CN" / "LC_MESSAGES" / "yiwang.po"
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale="zh_CN")
+    return {str(message.id): str(message.string) for message in catalogue if message.id and message.string}
+
+
+def translate(message: str, language: Language, package: str = "geo", **context: Any) -> str:
+    """Return a message in a language, its ``{fields}`` filled.
+
+    A message without translation stays English: a test keeps the catalogues complete.
+    """
+    text = read_catalogue(package).get(message, message) if language == "zh" else message
+    return text.format(**context) if context else text
+
+
+def describe_error(error: YiwangError, language: Language) -> str:
+    """Return what an error says to a person in a language."""
+    return translate(error.template, language, **error.context)

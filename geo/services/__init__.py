@@ -1,0 +1,1 @@
+"""The use cases: what the software can do, one file each, nothing else."""

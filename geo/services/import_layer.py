@@ -1,0 +1,299 @@
+"""Import one file as one layer: read, project, repair, map the columns, check, store — all or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from pyproj import CRS
+
+from geo.algorithms.repair import repair_layer
+from geo.errors import CrsError, ParameterError, ProjectNotFoundError, SchemaError
+from geo.formats.columns import choose_columns
+from geo.formats.conform import Conformer, conform_layer
+from geo.formats.sources import SourceLayer, SourceParams, read_source
+from geo.model.crs import WGS84_EPSG, default_metric_epsg, require_metric_epsg
+from geo.model.frames import IMPORT_KINDS, SCHEMAS, require_frame
+from geo.model.progress import Progress, ignore_progress
+from geo.model.project import Project
+from geo.model.reports import Finding, ImportReport
+from geo.storage.store import Store, Transaction
+
+_ZONING_ID = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
+_ADDED_BY_DEFAULT = ("facility", "incident", "building", "team")
+_FAR_M = 100_000.0
+
+
+@dataclass(frozen=True)
+class ImportParams:
+    """What to import and how.
+
+    Attributes
+    ----------
+    kind
+        ``zoning``, ``community``, ``facility``, ``street``, ``incident``, ``building`` or ``team``.
+    zoning_id, zoning_name, domain
+        For a zoning: its key (lower-case letters, digits, ``-`` and ``_``), the name users see, and the department. The key
+        is needed.
+    columns
+        Column here → column of the file, where the table of names does not find it.
+    source
+        Layer, encoding, CRS and axes of the file.
+    mode
+        ``append`` adds to the layer, ``replace`` empties it first. None: facilities, incidents, buildings and teams are
+        added; a zoning, communities and streets are replaced.
+    project_name, project_epsg
+        For the first import, which makes the project: its name, and its metric CRS (None takes the zone that fits).
+    facility_kind
+        Kind of all facilities of the file, where no column says it.
+    """
+
+    kind: str
+    zoning_id: str = ""
+    zoning_name: str = ""
+    domain: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    source: SourceParams = field(default_factory=SourceParams)
+    mode: Literal["append", "replace"] | None = None
+    project_name: str = ""
+    project_epsg: int | None = None
+    facility_kind: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in IMPORT_KINDS:
+            raise ParameterError(
+                "'{kind}' is not a kind of layer. Known are {kinds}.", kind=self.kind, kinds=", ".join(IMPORT_KINDS)
+            )
+        if self.kind == "zoning" and not _ZONING_ID.match(self.zoning_id):
+            raise ParameterError(
+                "A zoning needs a key of lower-case letters, digits, '-' or '_', such as 'police'; given was '{given}'.",
+                given=self.zoning_id,
+            )
+
+    @property
+    def replaces(self) -> bool:
+        """Whether what the layer holds is removed first."""
+        return self.mode == "replace" or (self.mode is None and self.kind not in _ADDED_BY_DEFAULT)
+
+
+def import_layer(
+    store: Store, path: Path, params: ImportParams, progress: Progress = ignore_progress
+) -> ImportReport:
+    """Import a file as a layer of a project; the first import makes the project.
+
+    Parameters
+    ----------
+    store
+        Where the project is or shall be.
+    path
+        A shapefile, zip archive, GeoPackage, GeoJSON, TopoJSON, KML, CSV or JSON table of points.
+    params
+        What it is.
+    progress
+        Told how far it is; may raise to stop. Nothing is stored then.
+
+    Returns
+    -------
+    ImportReport
+        Counts and locates every problem; also stored with the project.
+
+    Raises
+    ------
+    InputError
+        The file cannot be used; the subclass says why and the message what to do.
+    StorageError
+        The store cannot be written.
+    """
+    progress("Reading the file", 0.0)
+    source = read_source(path, params.source)
+    project = _project_for(store, source, params)
+    progress("Projecting and repairing", 0.3)
+    rows, findings = _project_rows(source, project, _extent(store))
+    table = "cell" if params.kind == "zoning" else params.kind
+    geometry_kind = SCHEMAS[table].geometry
+    assert geometry_kind is not None  # noqa: S101 - every importable table has a geometry
+    repaired = repair_layer(rows, geometry_kind)
+    if repaired.frame.empty:
+        raise SchemaError(
+            "'{file}' holds no feature that can be used as {kind}. {findings}",
+            file=source.source,
+            kind=params.kind,
+            findings=" ".join(finding.message.format(**finding.context) for finding in repaired.findings),
+        )
+    progress("Mapping the columns", 0.5)
+    names = [str(name) for name in rows.columns if name != rows.geometry.name]
+    choice = choose_columns(params.kind, names, params.columns)
+    conformer = Conformer(repaired.frame, choice, source.source)
+    with _opened(store, project) as transaction:
+        frame = conform_layer(params.kind, conformer, _taken(transaction, params, table), project.time_zone)
+        if params.facility_kind is not None and params.kind == "facility":
+            frame["kind"] = params.facility_kind
+        if params.kind == "zoning":
+            frame["zoning_id"] = params.zoning_id
+        frame = require_frame(table, frame)
+        progress("Storing", 0.7)
+        _store(transaction, table, frame, params, source)
+        bounds = cast("tuple[float, float, float, float]", tuple(float(v) for v in frame.total_bounds))
+        report = ImportReport(
+            kind=params.kind,
+            zoning_id=params.zoning_id,
+            source=source.source,
+            layer=source.layer,
+            encoding=source.encoding,
+            encoding_reason=source.encoding_reason,
+            source_crs=_crs_name(source.frame.crs),
+            crs_reason=source.crs_reason,
+            epsg=project.epsg,
+            rows_read=len(source.frame),
+            rows_stored=len(frame),
+            columns=choice.chosen,
+            unmapped=choice.unmapped,
+            dropped=choice.personal,
+            moved_area_m2=repaired.moved_area_m2,
+            bounds=bounds,
+            findings=(*findings, *repaired.findings, *_personal_finding(choice.personal), *conformer.findings),
+        )
+        transaction.save_report("import", report.as_json())
+    progress("Imported", 1.0)
+    return report
+
+
+def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Project:
+    """Return the project of the store, or the one that this import will make."""
+    try:
+        project = store.project()
+    except ProjectNotFoundError:
+        epsg = params.project_epsg
+        if epsg is None:
+            with np.errstate(invalid="ignore"):
+                centre = source.frame.geometry.to_crs(WGS84_EPSG).total_bounds
+            _require_plausible_degrees(source, centre)
+            epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
+        require_metric_epsg(epsg)
+        return Project(params.project_name or source.layer, epsg)
+    if params.project_epsg not in (None, project.epsg):
+        raise ParameterError(
+            "The project works in EPSG:{epsg}; it cannot take EPSG:{given}. Leave the option out.",
+            epsg=project.epsg,
+            given=params.project_epsg,
+        )
+    return project
+
+
+def _require_plausible_degrees(source: SourceLayer, bounds: Any) -> None:
+    raw = source.frame.total_bounds
+    if CRS.from_user_input(source.frame.crs).is_geographic and max(abs(raw[1]), abs(raw[3])) > 90 >= max(
+        abs(raw[0]), abs(raw[2])
+    ):
+        _raise_swapped(source)
+    if not np.isfinite(bounds).all():
+        raise CrsError(
+            "'{file}': coordinates from {x:.6g}, {y:.6g} do not fit {crs}. Name the right coordinate system.",
+            file=source.source,
+            x=raw[0],
+            y=raw[1],
+            crs=_crs_name(source.frame.crs),
+        )
+
+
+def _raise_swapped(source: SourceLayer) -> None:
+    raise CrsError(
+        "'{file}' holds its coordinates in the order latitude, longitude (axes swapped). Import it again with the axes "
+        "exchanged (--swap-xy).",
+        file=source.source,
+    )
+
+
+def _extent(store: Store) -> tuple[float, float, float, float] | None:
+    """Return the bounds of what the project's communities, cells and streets cover, or None."""
+    if not store.exists():
+        return None
+    with store.begin() as transaction:
+        for table in ("community", "cell", "street"):
+            frame = transaction.read(table)
+            if len(frame):
+                return cast("tuple[float, float, float, float]", tuple(frame.total_bounds))
+    return None
+
+
+def _project_rows(
+    source: SourceLayer, project: Project, extent: tuple[float, float, float, float] | None
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the features in the project's CRS; refuse swapped axes, warn when they lie far from the project."""
+    frame = source.frame
+    with np.errstate(invalid="ignore"):
+        rows = frame.to_crs(project.epsg)
+    boxes = rows.geometry.bounds.to_numpy()
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    raw = frame.total_bounds
+    _require_plausible_degrees(source, raw if not len(boxes) else boxes[0])
+    if extent is None or not len(boxes):
+        return rows, []
+    near = shapely.box(*extent).buffer(_FAR_M)
+    middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
+    if near.contains(shapely.Point(middle)):
+        return rows, []
+    swapped = frame.geometry.transform(lambda xy: xy[:, ::-1])
+    with np.errstate(invalid="ignore"):
+        swapped_boxes = gpd.GeoSeries(swapped, crs=frame.crs).to_crs(project.epsg).bounds.to_numpy()
+    swapped_boxes = swapped_boxes[np.isfinite(swapped_boxes).all(axis=1)]
+    if len(swapped_boxes) and near.contains(shapely.Point(np.median(swapped_boxes[:, :2], axis=0))):
+        _raise_swapped(source)
+    distance = shapely.distance(shapely.box(*extent), shapely.Point(middle))
+    message = "The layer lies {distance_km:.0f} km from the rest of the project. Check its coordinate system."
+    context = {"distance_km": float(distance) / 1000}
+    return rows, [Finding("far_away", "warning", message, len(rows), (), float(middle[0]), float(middle[1]), context)]
+
+
+def _opened(store: Store, project: Project) -> Any:
+    """Return a transaction; the first one makes the project, and removes it again if the import fails."""
+    return store.begin() if store.exists() else store.begin_new(project)
+
+
+def _taken(transaction: Transaction, params: ImportParams, table: str) -> set[str]:
+    if params.replaces or params.kind not in ("zoning", "community", "facility", "team"):
+        return set()
+    where = {"zoning_id": params.zoning_id} if params.kind == "zoning" else None
+    column = "name" if params.kind == "team" else "code"
+    return set(transaction.read(table, where=where)[column])
+
+
+def _store(
+    transaction: Transaction, table: str, frame: gpd.GeoDataFrame, params: ImportParams, source: SourceLayer
+) -> None:
+    where = {"zoning_id": params.zoning_id} if params.kind == "zoning" else None
+    if params.replaces:
+        transaction.delete(table, where=where)
+    elif params.kind == "street":
+        frame["street_id"] += transaction.count("street")
+    transaction.append(table, frame)
+    if params.kind == "zoning":
+        import pandas as pd  # noqa: PLC0415
+
+        row = {
+            "zoning_id": params.zoning_id,
+            "name": params.zoning_name or params.zoning_id,
+            "domain": params.domain or params.zoning_id,
+            "cells": transaction.count("cell", where=where),
+            "source": source.source,
+        }
+        transaction.replace("zoning", pd.DataFrame([row]), where=where)
+
+
+def _personal_finding(personal: tuple[str, ...]) -> list[Finding]:
+    if not personal:
+        return []
+    message = "Columns that may tell of persons were left out: {columns}. This system keeps places, not persons."
+    return [Finding("personal_columns", "note", message, len(personal), context={"columns": ", ".join(personal)})]
+
+
+def _crs_name(crs: Any) -> str:
+    found = CRS.from_user_input(crs)
+    epsg = found.to_epsg()
+    return f"EPSG:{epsg} {found.name}" if epsg else found.name
