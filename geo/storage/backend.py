@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import geopandas as gpd
 import pandas as pd
-from sqlalchemy import Column, ColumnElement, Connection, MetaData, Table, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, MetaData, Table, select
 
 from geo.errors import ProjectNotFoundError, StorageError
 from geo.model.frames import FrameSchema
 from geo.model.project import SCHEMA_VERSION, Project
 from geo.storage.columns import Shapes
+from geo.storage.failures import translated
 from geo.storage.models import ProjectField, tables_for
 
 NO_PROJECT = "There is no project in {place}. Create one, or choose the file or database that holds it."
-PROJECT_EXISTS = "There is a project in {place} already. Open it, choose another place, or ask for it to be overwritten."
+PROJECT_EXISTS = "There is a project in {place} already. Open it, choose another place, or ask to overwrite it."
+FOREIGN_PLACE = "{place} exists and holds no project. Choose another place, or ask to overwrite it."
 NEWER_PROJECT = (
     "The project in {place} has version {found} of the tables and this program knows {known}. Update the program."
 )
@@ -49,8 +51,19 @@ class Session(ABC):
         """Get ready for the user's next read."""
 
     @abstractmethod
-    def prepare_write(self) -> None:
-        """Get ready for the next change; waits while another program writes."""
+    def prepare_write(self) -> bool:
+        """Get ready for the next change; waits while another program writes.
+
+        Returns
+        -------
+        bool
+            Whether the project must be read again because the store may have changed meanwhile.
+
+        Raises
+        ------
+        StorageError
+            What this transaction has read was changed by another.
+        """
 
     @abstractmethod
     def raw_geometry(self, column: Column[Any]) -> ColumnElement[Any]:
@@ -103,8 +116,15 @@ class Backend(ABC):
     """
 
     name: ClassVar[str]
-    url: str
-    place: str
+
+    def __init__(self, url: str, place: str, engine: Engine) -> None:
+        self.url = url
+        self.place = place
+        self._engine = engine
+
+    @abstractmethod
+    def has_tables(self, connection: Connection) -> bool:
+        """Return whether the tables of a project are there."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -115,8 +135,24 @@ class Backend(ABC):
         """Make the tables and write the project, all or nothing."""
 
     @abstractmethod
-    def begin(self) -> AbstractContextManager[Session]:
+    def session(self, connection: Connection) -> Session:
+        """Return the session of a connection that is inside a transaction."""
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
         """Open a transaction: commit at the end, rollback on any exception."""
+        with translated(self.place):
+            connection = self._engine.connect()
+        try:
+            with translated(self.place):
+                connection.begin()
+                if not self.has_tables(connection):
+                    raise ProjectNotFoundError(NO_PROJECT, place=self.place)
+            yield self.session(connection)
+            with translated(self.place):
+                connection.commit()
+        finally:
+            connection.close()  # rolls back what was not committed
 
     @abstractmethod
     def close(self) -> None:
@@ -144,8 +180,7 @@ def load_project(connection: Connection, place: str) -> Project:
     StorageError
         A newer version of the program made the tables.
     """
-    rows = connection.execute(select(ProjectField.key, ProjectField.value))
-    fields: dict[str, str] = {key: value for key, value in rows}  # noqa: C416 - rows are not tuples to mypy
+    fields = {row.key: row.value for row in connection.execute(select(ProjectField.key, ProjectField.value))}
     if not fields:
         raise ProjectNotFoundError(NO_PROJECT, place=place)
     found = int(fields["schema_version"])

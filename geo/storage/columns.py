@@ -66,9 +66,10 @@ def shapes_of(frame: gpd.GeoDataFrame) -> Shapes:
 
 
 def plain_values(kind: ColumnKind, series: pd.Series[Any], instants_as_text: bool) -> list[Any]:
-    """Return a column as str, int, float, datetime or None; instants as ISO 8601 text where asked."""
+    """Return a column as str, int, float, datetime or None; instants in whole ms, as ISO 8601 text where asked."""
     if kind == "instant":
-        return _instant_texts(series) if instants_as_text else [moment.to_pydatetime() for moment in series]
+        millis = series.dt.floor("ms")
+        return _instant_texts(millis) if instants_as_text else [moment.to_pydatetime() for moment in millis]
     missing = series.isna()
     if not missing.any():
         return series.to_list()
@@ -76,13 +77,8 @@ def plain_values(kind: ColumnKind, series: pd.Series[Any], instants_as_text: boo
 
 
 def _instant_texts(series: pd.Series[Any]) -> list[str]:
-    moments = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    millis = moments.astype("datetime64[ms]")
-    texts = np.datetime_as_string(millis).astype(object)
-    finer = millis != moments
-    if finer.any():
-        texts[finer] = np.datetime_as_string(moments[finer])
-    return [text + "Z" for text in texts]
+    millis = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[ms]")
+    return [text + "Z" for text in np.datetime_as_string(millis).tolist()]
 
 
 def frame_of(schema: FrameSchema, values: Sequence[Sequence[Any]], shapes: Shapes | None, epsg: int) -> Any:
@@ -111,7 +107,7 @@ def frame_of(schema: FrameSchema, values: Sequence[Sequence[Any]], shapes: Shape
     """
     dtypes = empty_frame(schema.table).dtypes
     columns = {
-        column.name: pd.Series(_array_of(column.kind, column_values, str(dtypes[column.name])), copy=False)
+        column.name: pd.Series(_array_of(column.kind, column_values, dtypes[column.name]), copy=False)
         for column, column_values in zip(schema.columns, values, strict=True)
     }
     if schema.geometry is None:
@@ -119,11 +115,11 @@ def frame_of(schema: FrameSchema, values: Sequence[Sequence[Any]], shapes: Shape
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(shapes, crs=epsg))
 
 
-def _array_of(kind: ColumnKind, values: Sequence[Any], dtype: str) -> Any:
+def _array_of(kind: ColumnKind, values: Sequence[Any], dtype: Any) -> Any:
     if kind == "instant":
         if values and isinstance(values[0], str):
             return pd.to_datetime(pd.Series(list(values)), format="ISO8601", utc=True).astype(dtype).array
         return pd.to_datetime(pd.Series(list(values), dtype=object), utc=True).astype(dtype).array
-    if kind == "text" or dtype == "Int64":
-        return pd.array(list(values), dtype=dtype)
+    if kind == "text" or (kind == "int" and dtype == "Int64"):
+        return pd.Series(list(values), dtype=dtype).array
     return np.array(values, dtype=dtype)

@@ -21,10 +21,11 @@ CANNOT_OPEN = "{place} cannot be opened. Check that its folder exists and that y
 FULL = "No space is left for {place}. Free some space, then run the step again."
 NOT_GEOPACKAGE = "{place} is not a readable GeoPackage. Choose another file or restore a backup."
 UNREACHABLE = "The database {place} cannot be reached. Check that it is running, and its address, user and password."
-DENIED = "The database user may not do this in {place}. Ask the administrator for the right to create and change tables."
+DENIED = "The database user may not do this in {place}. Ask the administrator for the right to change its tables."
 NO_POSTGIS = "The database {place} has no PostGIS. Ask the administrator to install the PostGIS extension."
 WRONG_TABLES = "The tables in {place} are not those of a project. Restore a backup or create the project again."
-BAD_VALUE = "A row was refused by {place}: a value is missing, repeated or out of range. Correct the layer in the source."
+TABLES_TAKEN = "Something else uses tables of the same names in {place}. Choose an empty database for the project."
+BAD_VALUE = "{place} refused a row: a value is missing, repeated or out of range. Correct the layer in the source."
 OTHER = "{place} could not be read or written ({kind}). Run the step again; if it fails again, look into the log."
 
 _BY_SQLITE_NAME = (
@@ -48,6 +49,7 @@ _BY_SQLSTATE = (  # a code of five characters, or the class of codes that begin 
     ("0A000", NO_POSTGIS),
     ("42P01", WRONG_TABLES),
     ("42703", WRONG_TABLES),
+    ("42P07", TABLES_TAKEN),
     ("53100", FULL),
     ("22", BAD_VALUE),
     ("23", BAD_VALUE),

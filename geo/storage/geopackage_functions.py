@@ -1,7 +1,8 @@
 """The spatial SQL functions that the embedded store needs, made of shapely.
 
-The triggers of the R*Tree call ``ST_MinX`` … ``ST_IsEmpty`` (GeoPackage 1.4, extension ``gpkg_rtree_index``); the statements of
-GeoAlchemy2 call ``GeomFromEWKT``, ``GeomFromEWKB`` and ``AsEWKB``. A geometry in SQL is always a GeoPackage blob.
+The triggers of the R*Tree call ``ST_MinX`` … ``ST_IsEmpty`` (GeoPackage 1.4, extension ``gpkg_rtree_index``); the
+statements of GeoAlchemy2 call ``GeomFromEWKT``, ``GeomFromEWKB`` and ``AsEWKB``. A geometry in SQL is always a
+GeoPackage blob.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ _RTREE_EXTENSION = "http://www.geopackage.org/spec120/#extension_rtree"
 _BOUNDS = "ST_MinX(NEW.{g}), ST_MaxX(NEW.{g}), ST_MinY(NEW.{g}), ST_MaxY(NEW.{g})"
 _NEW_IS_THERE = "(NEW.{g} NOTNULL AND NOT ST_IsEmpty(NEW.{g}))"
 _NEW_IS_EMPTY = "(NEW.{g} ISNULL OR ST_IsEmpty(NEW.{g}))"
+# ruff: disable[S608]
 _RTREE = (
     "CREATE VIRTUAL TABLE {r} USING rtree(id, minx, maxx, miny, maxy)",
     f"CREATE TRIGGER {{p}}_insert AFTER INSERT ON {{t}} WHEN {_NEW_IS_THERE} "
@@ -64,6 +65,7 @@ _RTREE = (
     f"AND (OLD.{{g}} ISNULL OR ST_IsEmpty(OLD.{{g}})) BEGIN INSERT INTO {{r}} VALUES (NEW.{{i}}, {_BOUNDS}); END",
     "CREATE TRIGGER {p}_delete AFTER DELETE ON {t} WHEN OLD.{g} NOTNULL BEGIN DELETE FROM {r} WHERE id = OLD.{i}; END",
 )
+# ruff: enable[S608]
 """R*Tree and its triggers as GeoPackage 1.4 and GDAL write them; t table, g geometry, i key, r R*Tree, p its prefix."""
 
 
@@ -150,11 +152,15 @@ def _register_layer(connection: Connection, table: Table, epsg: int) -> None:
 def drop_everything(connection: Connection) -> None:
     """Remove all tables of a file, whoever made them, inside the running transaction."""
     run = connection.exec_driver_sql
-    objects = [tuple(row) for row in run("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")]
-    for kind in ("trigger", "view"):
-        for name in (name for type_, name, _ in objects if type_ == kind):
-            run(f'DROP {kind} IF EXISTS "{name}"')
-    # virtual tables first: they take their shadow tables along
-    tables = sorted((not str(sql).upper().startswith("CREATE VIRTUAL"), name) for type_, name, sql in objects if type_ == "table")
-    for _, name in tables:
-        run(f'DROP TABLE IF EXISTS "{name}"')
+    # virtual tables before the others, because they take their shadow tables along
+    order = (
+        ("trigger", "type = 'trigger'"),
+        ("view", "type = 'view'"),
+        ("table", "type = 'table' AND sql LIKE 'CREATE VIRTUAL%'"),
+        ("table", "type = 'table' AND name NOT GLOB 'sqlite_*'"),
+    )
+    for kind, condition in order:
+        names = run(f"SELECT name FROM sqlite_master WHERE {condition}").scalars().all()  # noqa: S608 - from above
+        for name in names:
+            quoted = str(name).replace('"', '""')
+            run(f'DROP {kind} IF EXISTS "{quoted}"')

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import REAL, TIMESTAMP, BigInteger, Dialect, Double, Index, Integer, MetaData, Text
+from sqlalchemy import REAL, TIMESTAMP, BigInteger, Column, Dialect, Double, Index, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
@@ -30,7 +30,7 @@ class _DateTimeText(UserDefinedType[str]):
 
 
 class Instant(TypeDecorator[datetime]):
-    """A tz-aware instant: ``timestamptz`` in PostgreSQL, ISO 8601 text ending in Z in a GeoPackage."""
+    """A tz-aware instant in ms: ``timestamptz`` in PostgreSQL, ISO 8601 text ending in Z in a GeoPackage."""
 
     impl = TIMESTAMP(timezone=True)
     cache_ok = True
@@ -41,7 +41,9 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Turn an instant into what the dialect stores."""
-        return instant_text(value) if value is not None and dialect.name == GEOPACKAGE else value
+        if value is None:
+            return None
+        return instant_text(value) if dialect.name == GEOPACKAGE else whole_milliseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Turn what the dialect stores into an instant in UTC."""
@@ -52,20 +54,21 @@ class Instant(TypeDecorator[datetime]):
 
 
 def instant_text(value: datetime) -> str:
-    """Return an instant as a GeoPackage holds it: milliseconds, microseconds only where there are any.
+    """Return an instant as a GeoPackage holds it."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
-    GDAL reads and writes milliseconds; finer text it reads too.
-    """
-    moment = value.astimezone(UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="microseconds" if moment.microsecond % 1000 else "milliseconds") + "Z"
+
+def whole_milliseconds(value: datetime) -> datetime:
+    """Return an instant without the parts of a millisecond, which a GeoPackage does not hold."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 # Byte order is the one collation that both back ends have, so both sort alike.
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 _INT = BigInteger().with_variant(Integer(), GEOPACKAGE)
-_FLOAT = Double().with_variant(REAL(), GEOPACKAGE)
+_FLOAT: TypeEngine[float] = Double().with_variant(REAL(), GEOPACKAGE)
 
-Fid = Annotated[int, mapped_column(_INT, primary_key=True, autoincrement=True)]
+Fid = Annotated[int, mapped_column(_INT, primary_key=True, autoincrement=True, sort_order=-1)]
 Str = Annotated[str, mapped_column(TEXT)]
 Key = Annotated[str, mapped_column(TEXT, index=True)]
 Int = Annotated[int, mapped_column(_INT)]
@@ -414,5 +417,18 @@ def tables_for(epsg: int) -> MetaData:
         copy = table.to_metadata(metadata)
         if GEOMETRY_COLUMN in copy.columns:
             column = copy.columns[GEOMETRY_COLUMN]
-            column.type = Geometry(column.type.geometry_type, srid=epsg, nullable=False)
+            column.type = Geometry(geometry_type_of(column).geometry_type, srid=epsg, nullable=False)
     return metadata
+
+
+def geometry_type_of(column: Column[Any]) -> Geometry:
+    """Return the type of a geometry column, which holds its SRID.
+
+    Raises
+    ------
+    TypeError
+        The column holds no geometry.
+    """
+    if not isinstance(column.type, Geometry):
+        raise TypeError(f"{column} is not a geometry column")
+    return column.type

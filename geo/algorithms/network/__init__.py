@@ -1,1 +1,1 @@
-
+"""Streets: noding, building the graph, connectivity, snapping, distance matrices."""

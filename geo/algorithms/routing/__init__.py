@@ -1,1 +1,1 @@
-
+"""From a patrol problem to routes: encode, improve, balance, decode, check."""

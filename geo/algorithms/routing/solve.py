@@ -1,0 +1,218 @@
+"""Plan patrols: encode, construct, improve, balance, decode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyvrp
+from numpy.typing import NDArray
+
+from geo.algorithms.routing.bound import longest_route_bound
+from geo.algorithms.routing.construct import Constructor
+from geo.algorithms.routing.decode import clients_of, decode
+from geo.algorithms.routing.encode import TICKS_PER_S, Encoded, as_vrp, encode, vehicle_types
+from geo.errors import CancelledError, ParameterError
+from geo.model.patrol import PatrolPlan, PatrolProblem
+from geo.model.progress import Progress, ignore_progress
+
+NO_TIME = "The shifts of the teams that can go there are too short to serve this as well."
+
+
+@dataclass(frozen=True)
+class SolveParams:
+    """How to search.
+
+    Attributes
+    ----------
+    seconds
+        Time for improving the first plan; travel times and the first plan come on top.
+    seed
+        Same seed, same plan, when ``iterations`` and not the clock ends the search.
+    iterations
+        Iterations of improvement at the most; None leaves it to the clock.
+    fairness
+        Weight of a second above the mean duration against a second of total time.
+    rounds
+        Number of times the mean is taken anew.
+    """
+
+    seconds: float = 10.0
+    seed: int = 1
+    iterations: int | None = None
+    fairness: int = 10
+    rounds: int = 4
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= 86_400 or self.fairness < 0 or self.rounds < 1:
+            raise ParameterError("Planning time must lie between 0 and 86,400 s and fairness must not be negative.")
+
+
+@dataclass
+class _Stop:
+    """Stopping rule of one round; passes progress on and remembers a wish to stop."""
+
+    deadline: float
+    iterations: int | None
+    report: Callable[[], None]
+    count: int = 0
+    cancelled: bool = False
+    _reported: float = field(default=0.0)
+
+    def __call__(self, best_cost: float) -> bool:
+        now = time.monotonic()
+        if now - self._reported > 0.2 and not self.cancelled:
+            self._reported = now
+            try:
+                self.report()
+            except CancelledError:
+                self.cancelled = True
+        self.count += 1
+        over = now >= self.deadline if self.iterations is None else self.count > self.iterations
+        return self.cancelled or over
+
+
+def solve(problem: PatrolProblem, params: SolveParams, progress: Progress = ignore_progress) -> PatrolPlan:
+    """Return a fair plan for all teams.
+
+    A stop through ``progress`` during the improvement ends the search; the best plan so far is returned with
+    ``stopped_early``.
+
+    Raises
+    ------
+    InfeasibleError
+        A team's depot cannot be reached in its mode.
+    CancelledError
+        Stopped before there was a plan.
+    """
+    started = time.monotonic()
+    progress("Computing travel times", 0.0)
+    encoded = encode(problem)
+    search = _Search(problem, encoded, params, progress)
+    if encoded.tasks:
+        progress("Building a first plan", 0.15)
+        search.run(Constructor(problem, encoded).build())
+    progress("Drawing the routes", 0.97)
+    return search.plan(time.monotonic() - started)
+
+
+class _Search:
+    """The improvement of one plan.
+
+    Attributes
+    ----------
+    best
+        Clients of each team in the best plan so far.
+    """
+
+    def __init__(self, problem: PatrolProblem, encoded: Encoded, params: SolveParams, progress: Progress) -> None:
+        self._problem, self._encoded, self._params, self._progress = problem, encoded, params, progress
+        self.best: list[list[int]] = [[] for _ in problem.teams]
+        self._data = as_vrp(problem, encoded, prizes=False) if encoded.tasks else None
+        self._iterations = 0
+        self._stopped = False
+
+    def run(self, first: list[list[int]]) -> None:
+        """Improve a first plan in rounds; each aims at the mean duration that the round before reached.
+
+        When the shifts are too short for everything, what does not fit is left out, and prizes bring back what can be.
+        """
+        params, begun = self._params, time.monotonic()
+        current = self._trimmed(first)
+        if current != first:
+            self._data = as_vrp(self._problem, self._encoded, prizes=True)
+        self.best, best_key = current, self._quality(current)
+        for number in range(params.rounds):
+            target = float(np.mean(self._durations(current)))
+            assert self._data is not None  # noqa: S101 - there are tasks, or run() is not called
+            data = self._data.replace(vehicle_types=vehicle_types(self._problem, self._encoded, target, params.fairness))
+            stop = _Stop(
+                begun + params.seconds * (number + 1) / params.rounds,
+                None if params.iterations is None else params.iterations // params.rounds,
+                lambda: self._report(begun),
+            )
+            initial = _solution(data, current)
+            result = pyvrp.solve(data, stop, seed=params.seed + number, collect_stats=False, initial_solution=initial)
+            self._iterations += stop.count
+            current = clients_of(result.best, len(self._problem.teams))
+            if result.best.is_feasible() and (key := self._quality(current)) < best_key:
+                self.best, best_key = current, key
+            if stop.cancelled:
+                self._stopped = True
+                return
+
+    def _report(self, begun: float) -> None:
+        done = (time.monotonic() - begun) / self._params.seconds
+        self._progress("Improving the plan", 0.2 + 0.75 * min(1.0, done))
+
+    def _trimmed(self, clients: list[list[int]]) -> list[list[int]]:
+        """Return the plan without what does not fit into the shifts and windows."""
+        return [self._trimmed_route(team, order) for team, order in enumerate(clients)]
+
+    def _trimmed_route(self, team: int, order: list[int]) -> list[int]:
+        encoded, width = self._encoded, len(self._encoded.depots)
+        matrix = encoded.durations[encoded.modes.index(self._problem.teams[team].mode)]
+        depot = encoded.depots.index(self._problem.teams[team].depot_node)
+        while order:
+            route = pyvrp.Route(self._data, order, team)
+            late = [activity.idx for activity in route.schedule() if activity.is_client() and activity.time_warp > 0]
+            if route.is_feasible():
+                break
+            if late and encoded.tasks[late[0]].visit >= 0:
+                order = [client for client in order if client != late[0]]
+                continue
+            stops = np.array([depot, *(width + client for client in order), depot])
+            before, here, after = stops[:-2], stops[1:-1], stops[2:]
+            saved = matrix[before, here] + matrix[here, after] - matrix[before, after]
+            # a segment's own time counts as saved too; a visit's stay is not in the matrix but leaves with it
+            drop = int(saved.argmax())
+            order = [*order[:drop], *order[drop + 1 :]]
+        return order
+
+    def _durations(self, clients: list[list[int]]) -> NDArray[np.float64]:
+        durations = np.zeros(len(clients))
+        for team, order in enumerate(clients):
+            if order:
+                durations[team] = pyvrp.Route(self._data, order, team).duration() / TICKS_PER_S
+        return durations
+
+    def _quality(self, clients: list[list[int]]) -> tuple[int, float, float]:
+        """Return what is to be made small: tasks left out, longest duration, total duration."""
+        served = sum(len(order) for order in clients)
+        durations = self._durations(clients)
+        return len(self._encoded.groups) - served, float(durations.max()), float(durations.sum())
+
+    def plan(self, seconds: float) -> PatrolPlan:
+        """Return the best plan as walks on the streets."""
+        problem, encoded = self._problem, self._encoded
+        starts = []
+        for team, order in enumerate(self.best):
+            at = pyvrp.Route(self._data, order, team).start_time() / TICKS_PER_S if order else 0.0
+            starts.append(max(at, problem.teams[team].shift_start_s))
+        served = {client for order in self.best for client in order}
+        left_out = [group for group in encoded.groups if served.isdisjoint(group)]
+        unserved_edges, unserved_visits = dict(encoded.unserved_edges), dict(encoded.unserved_visits)
+        for group in left_out:
+            task = encoded.tasks[group[0]]
+            if task.edge >= 0:
+                unserved_edges[task.edge] = NO_TIME
+            else:
+                unserved_visits[task.visit] = NO_TIME
+        edges = [edge for edge in problem.required_edges if edge not in unserved_edges]
+        visits = [number for number in range(len(problem.visits)) if number not in unserved_visits]
+        return PatrolPlan(
+            routes=tuple(decode(problem, encoded, self.best, starts)),
+            unserved_edges=unserved_edges,
+            unserved_visits=unserved_visits,
+            lower_bound_s=longest_route_bound(problem, edges, visits),
+            seed=self._params.seed,
+            iterations=self._iterations,
+            seconds=seconds,
+            stopped_early=self._stopped,
+        )
+
+
+def _solution(data: pyvrp.ProblemData, clients: list[list[int]]) -> pyvrp.Solution:
+    return pyvrp.Solution(data, [pyvrp.Route(data, order, team) for team, order in enumerate(clients) if order])
