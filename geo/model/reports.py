@@ -191,3 +191,48 @@ class RiskReport(Report):
     periods: tuple[str, ...]
     cells_ranked: int
     top_cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlanReport(Report):
+    """Figures of a patrol plan.
+
+    Attributes
+    ----------
+    plan_id, teams
+        The plan and how many teams are on duty.
+    required_edges, required_m, served_m
+        Segments to be patrolled, their length, and the length that the plan patrols.
+    visits, visits_served
+        Places to be visited, and those that are.
+    total_m, deadhead_m
+        Travelled in all, and without patrolling.
+    total_s, longest_s, lower_bound_s
+        Sum and largest of the durations, and what no plan can bring the largest below.
+    max_over_mean, gini
+        Fairness of the durations over all teams: 1.0 and 0.0 are perfect.
+    seed, iterations, search_s, stopped_early
+        How it was found.
+    findings
+        What could not be served and why.
+    """
+
+    plan_id: str
+    teams: int
+    required_edges: int
+    required_m: float
+    served_m: float
+    visits: int
+    visits_served: int
+    total_m: float
+    deadhead_m: float
+    total_s: float
+    longest_s: float
+    lower_bound_s: float
+    max_over_mean: float
+    gini: float
+    seed: int
+    iterations: int
+    search_s: float
+    stopped_early: bool
+    findings: tuple[Finding, ...]

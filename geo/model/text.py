@@ -6,6 +6,7 @@ fall behind its source.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,6 +15,7 @@ from geo.errors import YiwangError
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+_PACKAGES = ("geo", "maps", "api")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,6 +36,8 @@ def read_catalogue(package: str) -> dict[str, str]:
     from babel.messages.pofile import read_po
 
     path = _ROOT / package / "locale" / "zh_CN" / "LC_MESSAGES" / "yiwang.po"
+    if not path.exists():
+        return {}
     with path.open("rb") as file:
         catalogue = read_po(file, locale="zh_CN")
     return {str(message.id): str(message.string) for message in catalogue if message.id and message.string}
@@ -49,5 +53,14 @@ def translate(message: str, language: Language, package: str = "geo", **context:
 
 
 def describe_error(error: YiwangError, language: Language) -> str:
-    """Return what an error says to a person in a language."""
-    return translate(error.template, language, **error.context)
+    """Return what an error says to a person in a language; any package may raise errors of its own."""
+    packages = [package for package in _PACKAGES if error.template in read_catalogue(package)] or ["geo"]
+    return translate(error.template, language, packages[0], **error.context)
+
+
+def describe_finding(finding: Mapping[str, Any], language: Language) -> str:
+    """Return what a finding of a report (as JSON object) says to a person; reasons inside it are translated too."""
+    context = {
+        key: translate(value, language) if key == "reason" else value for key, value in finding["context"].items()
+    }
+    return translate(finding["message"], language, **context)

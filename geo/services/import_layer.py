@@ -10,11 +10,12 @@ from typing import Any, Literal, cast
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from pyproj import CRS
 
 from geo.algorithms.repair import repair_layer
-from geo.errors import CrsError, ParameterError, ProjectNotFoundError, SchemaError
+from geo.errors import CrsError, ParameterError, SchemaError
 from geo.formats.columns import choose_columns
 from geo.formats.conform import Conformer, conform_layer
 from geo.formats.sources import SourceLayer, SourceParams, read_source
@@ -130,35 +131,36 @@ def import_layer(
     names = [str(name) for name in rows.columns if name != rows.geometry.name]
     choice = choose_columns(params.kind, names, params.columns)
     conformer = Conformer(repaired.frame, choice, source.source)
-    with _opened(store, project) as transaction:
-        frame = conform_layer(params.kind, conformer, _taken(transaction, params, table), project.time_zone)
-        if params.facility_kind is not None and params.kind == "facility":
-            frame["kind"] = params.facility_kind
-        if params.kind == "zoning":
-            frame["zoning_id"] = params.zoning_id
-        frame = require_frame(table, frame)
-        progress("Storing", 0.7)
+    frame = conform_layer(params.kind, conformer, _taken(store, params, table), project.time_zone)
+    if params.facility_kind is not None and params.kind == "facility":
+        frame["kind"] = params.facility_kind
+    if params.kind == "zoning":
+        frame["zoning_id"] = params.zoning_id
+    frame = require_frame(table, frame)
+    report = ImportReport(
+        kind=params.kind,
+        zoning_id=params.zoning_id,
+        source=source.source,
+        layer=source.layer,
+        encoding=source.encoding,
+        encoding_reason=source.encoding_reason,
+        source_crs=_crs_name(source.frame.crs),
+        crs_reason=source.crs_reason,
+        epsg=project.epsg,
+        rows_read=len(source.frame),
+        rows_stored=len(frame),
+        columns=choice.chosen,
+        unmapped=choice.unmapped,
+        dropped=choice.personal,
+        moved_area_m2=repaired.moved_area_m2,
+        bounds=cast("tuple[float, float, float, float]", tuple(float(v) for v in frame.total_bounds)),
+        findings=(*findings, *repaired.findings, *_personal_finding(choice.personal), *conformer.findings),
+    )
+    progress("Storing", 0.7)
+    if not store.exists():
+        store.create(project)
+    with store.begin() as transaction:
         _store(transaction, table, frame, params, source)
-        bounds = cast("tuple[float, float, float, float]", tuple(float(v) for v in frame.total_bounds))
-        report = ImportReport(
-            kind=params.kind,
-            zoning_id=params.zoning_id,
-            source=source.source,
-            layer=source.layer,
-            encoding=source.encoding,
-            encoding_reason=source.encoding_reason,
-            source_crs=_crs_name(source.frame.crs),
-            crs_reason=source.crs_reason,
-            epsg=project.epsg,
-            rows_read=len(source.frame),
-            rows_stored=len(frame),
-            columns=choice.chosen,
-            unmapped=choice.unmapped,
-            dropped=choice.personal,
-            moved_area_m2=repaired.moved_area_m2,
-            bounds=bounds,
-            findings=(*findings, *repaired.findings, *_personal_finding(choice.personal), *conformer.findings),
-        )
         transaction.save_report("import", report.as_json())
     progress("Imported", 1.0)
     return report
@@ -166,9 +168,7 @@ def import_layer(
 
 def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Project:
     """Return the project of the store, or the one that this import will make."""
-    try:
-        project = store.project()
-    except ProjectNotFoundError:
+    if not store.exists():
         epsg = params.project_epsg
         if epsg is None:
             with np.errstate(invalid="ignore"):
@@ -177,6 +177,7 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
             epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
         require_metric_epsg(epsg)
         return Project(params.project_name or source.layer, epsg)
+    project = store.project()
     if params.project_epsg not in (None, project.epsg):
         raise ParameterError(
             "The project works in EPSG:{epsg}; it cannot take EPSG:{given}. Leave the option out.",
@@ -251,17 +252,13 @@ def _project_rows(
     return rows, [Finding("far_away", "warning", message, len(rows), (), float(middle[0]), float(middle[1]), context)]
 
 
-def _opened(store: Store, project: Project) -> Any:
-    """Return a transaction; the first one makes the project, and removes it again if the import fails."""
-    return store.begin() if store.exists() else store.begin_new(project)
-
-
-def _taken(transaction: Transaction, params: ImportParams, table: str) -> set[str]:
-    if params.replaces or params.kind not in ("zoning", "community", "facility", "team"):
+def _taken(store: Store, params: ImportParams, table: str) -> set[str]:
+    """Return the codes (names of teams) that the layer has and keeps."""
+    if params.replaces or params.kind not in ("zoning", "community", "facility", "team") or not store.exists():
         return set()
     where = {"zoning_id": params.zoning_id} if params.kind == "zoning" else None
-    column = "name" if params.kind == "team" else "code"
-    return set(transaction.read(table, where=where)[column])
+    with store.begin() as transaction:
+        return set(transaction.read(table, where=where)["name" if params.kind == "team" else "code"])
 
 
 def _store(
@@ -274,8 +271,6 @@ def _store(
         frame["street_id"] += transaction.count("street")
     transaction.append(table, frame)
     if params.kind == "zoning":
-        import pandas as pd  # noqa: PLC0415
-
         row = {
             "zoning_id": params.zoning_id,
             "name": params.zoning_name or params.zoning_id,

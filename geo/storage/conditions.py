@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, and_, or_
 from geo.errors import ParameterError
 from geo.model.frames import SCHEMAS, ColumnKind, FrameSchema
 from geo.storage.backend import Bounds, Session
-from geo.storage.models import whole_milliseconds
+from geo.storage.instants import whole_milliseconds
 
 
 def require_schema(table: str) -> FrameSchema:

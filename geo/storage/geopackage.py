@@ -44,7 +44,8 @@ from geo.storage.columns import Shapes, plain_values, shapes_of
 from geo.storage.failures import CANNOT_OPEN, CHANGED, translated
 from geo.storage.geopackage_functions import register_functions
 from geo.storage.geopackage_schema import NOW, add_srs, create_tables, drop_everything, rtree_name
-from geo.storage.models import GEOMETRY_COLUMN, Instant, geometry_type_of, instant_text, tables_for
+from geo.storage.instants import Instant, instant_text
+from geo.storage.models import GEOMETRY_COLUMN, geometry_type_of, tables_for
 
 BUSY_TIMEOUT_S = 30.0
 """How long to wait for another writer before giving up."""

@@ -13,7 +13,8 @@ from geo.model.crs import require_metric_epsg
 from geo.model.frames import SCHEMAS
 from geo.model.project import Project
 from geo.storage.backend import project_fields
-from geo.storage.models import GEOMETRY_COLUMN, GEOPACKAGE, tables_for
+from geo.storage.instants import GEOPACKAGE
+from geo.storage.models import GEOMETRY_COLUMN, tables_for
 
 APPLICATION_ID = 0x47504B47  # "GPKG"
 USER_VERSION = 10400

@@ -40,7 +40,8 @@ from geo.model.project import Project
 from geo.storage.backend import PROJECT_EXISTS, Backend, Bounds, Session, project_fields
 from geo.storage.columns import Shapes, plain_values, shapes_of
 from geo.storage.failures import translated
-from geo.storage.models import GEOMETRY_COLUMN, Instant, geometry_type_of, tables_for
+from geo.storage.instants import Instant
+from geo.storage.models import GEOMETRY_COLUMN, geometry_type_of, tables_for
 
 CONNECT_TIMEOUT_S = 10
 _CREATE_LOCK = 0x79697761  # "yiwa"; any number that nobody else locks

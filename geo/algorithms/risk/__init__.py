@@ -1,1 +1,1 @@
-
+"""Where incidents concentrate: intensity, hot spots, ranking."""

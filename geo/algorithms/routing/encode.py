@@ -28,6 +28,8 @@ _CROP_MARGIN_M = 1000.0
 _MARGIN_S = 5.0
 """Windows and shifts end this much earlier for the solver, so that rounding to ticks never makes a route late."""
 _PRIZE_S = 86_400.0
+_VISIT_WEIGHT = 20
+"""A place that must be visited counts as much as this many street segments, when not all can be served."""
 
 UNREACHABLE_EDGE = "No team can reach this street and return: it is closed to their modes or on an island."
 UNREACHABLE_VISIT = "No team can reach this place and return."
@@ -239,7 +241,14 @@ def _matrix(
     return ticks
 
 
-def as_vrp(problem: PatrolProblem, encoded: Encoded, *, prizes: bool) -> pyvrp.ProblemData:
+def as_vrp(
+    problem: PatrolProblem,
+    encoded: Encoded,
+    *,
+    prizes: bool,
+    target_s: float | None = None,
+    overtime_cost: int = 0,
+) -> pyvrp.ProblemData:
     """Return the problem as PyVRP data.
 
     Parameters
@@ -248,7 +257,13 @@ def as_vrp(problem: PatrolProblem, encoded: Encoded, *, prizes: bool) -> pyvrp.P
         The problem and its encoding.
     prizes
         False: everything must be served. True: what does not fit may be left out, at the price of a day each.
+    target_s
+        Duration that a route should not exceed; each tick above costs ``overtime_cost`` more, so that the longest routes
+        are shortened first. None: the longest shift.
+    overtime_cost
+        Weight of fairness against total time.
     """
+    target_s = max(team.shift_s for team in problem.teams) if target_s is None else target_s
     width = len(encoded.depots)
     alternatives = [group for group in encoded.groups if len(group) > 1]
     group_of = {task: number for number, group in enumerate(alternatives) for task in group}
@@ -264,7 +279,7 @@ def as_vrp(problem: PatrolProblem, encoded: Encoded, *, prizes: bool) -> pyvrp.P
                 location=width + number,
                 service_duration=_ticks(stay),
                 required=not prizes and number not in group_of,
-                prize=_ticks(_PRIZE_S) if prizes else 0,
+                prize=_ticks(_PRIZE_S * (_VISIT_WEIGHT if task.visit >= 0 else 1)) if prizes else 0,
                 group=group_of.get(number),
                 **window,
             )
@@ -276,28 +291,17 @@ def as_vrp(problem: PatrolProblem, encoded: Encoded, *, prizes: bool) -> pyvrp.P
         locations=[pyvrp.Location(0, 0)] * (width + len(clients)),
         clients=clients,
         depots=[pyvrp.Depot(location=number) for number in range(width)],
-        vehicle_types=vehicle_types(problem, encoded, max(team.shift_s for team in problem.teams), 0),
+        vehicle_types=_vehicle_types(problem, encoded, target_s, overtime_cost),
         distance_matrices=[zero] * len(encoded.durations),
         duration_matrices=list(encoded.durations),
         groups=groups,
     )
 
 
-def vehicle_types(
+def _vehicle_types(
     problem: PatrolProblem, encoded: Encoded, target_s: float, overtime_cost: int
 ) -> list[pyvrp.VehicleType]:
-    """Return a vehicle type for each team.
-
-    Parameters
-    ----------
-    problem, encoded
-        The problem and its encoding.
-    target_s
-        Duration that a route should not exceed; each tick above costs ``overtime_cost`` more, so that the longest routes
-        are shortened first.
-    overtime_cost
-        Weight of fairness against total time.
-    """
+    """Return a vehicle type for each team."""
     result = []
     for team in problem.teams:
         depot = encoded.depots.index(team.depot_node)

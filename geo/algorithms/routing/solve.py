@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyvrp
 from numpy.typing import NDArray
+from pyvrp.search import LocalSearch, PerturbationManager, compute_neighbours
 
 from geo.algorithms.routing.bound import longest_route_bound
 from geo.algorithms.routing.construct import Constructor
 from geo.algorithms.routing.decode import clients_of, decode
-from geo.algorithms.routing.encode import TICKS_PER_S, Encoded, as_vrp, encode, vehicle_types
+from geo.algorithms.routing.encode import TICKS_PER_S, Encoded, as_vrp, encode
 from geo.errors import CancelledError, ParameterError
 from geo.model.patrol import PatrolPlan, PatrolProblem
 from geo.model.progress import Progress, ignore_progress
@@ -121,23 +122,23 @@ class _Search:
         """
         params, begun = self._params, time.monotonic()
         current = self._trimmed(first)
-        if current != first:
-            self._data = as_vrp(self._problem, self._encoded, prizes=True)
+        prizes = current != first
+        neighbours = compute_neighbours(self._data)
         self.best, best_key = current, self._quality(current)
         for number in range(params.rounds):
             target = float(np.mean(self._durations(current)))
-            assert self._data is not None  # noqa: S101 - there are tasks, or run() is not called
-            data = self._data.replace(vehicle_types=vehicle_types(self._problem, self._encoded, target, params.fairness))
+            data = as_vrp(
+                self._problem, self._encoded, prizes=prizes, target_s=target, overtime_cost=params.fairness
+            )
             stop = _Stop(
                 begun + params.seconds * (number + 1) / params.rounds,
                 None if params.iterations is None else params.iterations // params.rounds,
                 lambda: self._report(begun),
             )
-            initial = _solution(data, current)
-            result = pyvrp.solve(data, stop, seed=params.seed + number, collect_stats=False, initial_solution=initial)
+            found = _local_search(data, neighbours, _solution(data, current), stop, params.seed + number)
             self._iterations += stop.count
-            current = clients_of(result.best, len(self._problem.teams))
-            if result.best.is_feasible() and (key := self._quality(current)) < best_key:
+            current = clients_of(found, len(self._problem.teams))
+            if found.is_feasible() and (key := self._quality(current)) < best_key:
                 self.best, best_key = current, key
             if stop.cancelled:
                 self._stopped = True
@@ -216,3 +217,24 @@ class _Search:
 
 def _solution(data: pyvrp.ProblemData, clients: list[list[int]]) -> pyvrp.Solution:
     return pyvrp.Solution(data, [pyvrp.Route(data, order, team) for team, order in enumerate(clients) if order])
+
+
+def _local_search(
+    data: pyvrp.ProblemData,
+    neighbours: dict[pyvrp.Activity, list[pyvrp.Activity]],
+    initial: pyvrp.Solution,
+    stop: _Stop,
+    seed: int,
+) -> pyvrp.Solution:
+    """Return the best plan that PyVRP's iterated local search finds.
+
+    As ``pyvrp.solve``, but the neighbourhood is computed once for all rounds: it does not depend on the target.
+    """
+    params = pyvrp.SolveParams()
+    search = LocalSearch(data, pyvrp.RandomNumberGenerator(seed=seed), neighbours, PerturbationManager(params.perturbation))
+    for operator in params.operators:
+        if operator.supports(data):
+            search.add_operator(operator(data))
+    penalties = pyvrp.PenaltyManager(params.penalty.midpoint_penalties(data), params.penalty)
+    algorithm = pyvrp.IteratedLocalSearch(data, penalties, search, initial, params.ils)
+    return algorithm.run(stop, collect_stats=False, display=False).best

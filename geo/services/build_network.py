@@ -1,0 +1,38 @@
+"""Build the street network of a project from its streets, and store it."""
+
+from __future__ import annotations
+
+import shapely
+
+from geo.algorithms.network.build import build_network as build
+from geo.algorithms.network.noding import NodingParams
+from geo.algorithms.partition.attach import attach_points
+from geo.model.progress import Progress, ignore_progress, part_of
+from geo.model.reports import NetworkReport
+from geo.storage.store import Store
+
+
+def build_network(store: Store, params: NodingParams, progress: Progress = ignore_progress) -> NetworkReport:
+    """Build the network; the former one is replaced.
+
+    Raises
+    ------
+    MissingLayerError
+        No streets were imported.
+    """
+    with store.begin() as transaction:
+        streets = transaction.read("street")
+        cells = transaction.read("unified_cell")
+    network, report = build(streets, params, part_of(progress, 0.05, 0.85))
+    edges = network.edges
+    if len(cells):
+        middles = shapely.line_interpolate_point(edges.geometry.to_numpy(), 0.5, normalized=True)
+        codes = cells["code"].to_numpy(dtype=object)
+        edges = edges.assign(cell_code=attach_points(middles, cells.geometry.to_numpy(), codes))
+    progress("Storing", 0.85)
+    with store.begin() as transaction:
+        transaction.replace("network_node", network.nodes)
+        transaction.replace("network_edge", edges)
+        transaction.save_report("network", report.as_json())
+    progress("Network built", 1.0)
+    return report

@@ -1,0 +1,167 @@
+"""Hand results over: GPX and GeoJSON texts, and files on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+from pyproj import Transformer
+
+from geo.errors import MissingLayerError, ParameterError
+from geo.formats.exchange import frame_geojson, route_gpx
+from geo.model.crs import WGS84_EPSG
+from geo.model.frames import SCHEMAS
+from geo.services.read_views import read_layer, read_view
+from geo.storage.store import Store
+
+FILE_FORMATS = {".geojson": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile"}
+
+
+def layer_geojson(
+    store: Store,
+    table: str,
+    bbox_lonlat: tuple[float, float, float, float] | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> str:
+    """Return rows of a table as GeoJSON in longitude and latitude.
+
+    Parameters
+    ----------
+    store
+        Of the project.
+    table
+        Key of :data:`geo.model.frames.SCHEMAS`.
+    bbox_lonlat
+        west, south, east, north in degrees.
+    limit, offset
+        Page of rows.
+
+    Raises
+    ------
+    ParameterError
+        There is no such table.
+    """
+    bbox = None
+    if bbox_lonlat is not None:
+        to_metric = Transformer.from_crs(WGS84_EPSG, store.project().epsg, always_xy=True)
+        bbox = to_metric.transform_bounds(*bbox_lonlat)
+    return frame_geojson(read_layer(store, table, bbox, limit, offset))
+
+
+def route_geojson(store: Store, plan_id: str | None, route_no: int) -> str:
+    """Return the legs of one route as GeoJSON.
+
+    Raises
+    ------
+    MissingLayerError
+        There is no such plan or route.
+    """
+    legs = read_view(store, plan_id).layer("leg")
+    return frame_geojson(_of_route(legs, route_no))
+
+
+def write_gpx(store: Store, plan_id: str | None, route_no: int) -> str:
+    """Return one route as GPX text.
+
+    Parameters
+    ----------
+    store
+        Of the project.
+    plan_id
+        None takes the newest plan.
+    route_no
+        From 1.
+
+    Raises
+    ------
+    MissingLayerError
+        There is no such plan or route.
+    """
+    view = read_view(store, plan_id)
+    route = _of_route(view.layer("route"), route_no).iloc[0]
+    legs, visits = view.layer("leg"), view.layer("visit")
+    return route_gpx(route, legs[legs["route_no"] == route_no], visits[visits["route_no"] == route_no], legs.crs)
+
+
+def _of_route(frame: gpd.GeoDataFrame, route_no: int) -> gpd.GeoDataFrame:
+    rows = frame[frame["route_no"] == route_no]
+    if rows.empty:
+        raise MissingLayerError("The plan has no route {number}.", number=route_no)
+    return rows
+
+
+def export_routes(store: Store, directory: Path, plan_id: str | None = None) -> list[Path]:
+    """Write every route of a plan as GPX; returns the files.
+
+    Raises
+    ------
+    MissingLayerError
+        There is no plan.
+    """
+    view = read_view(store, plan_id)
+    routes, legs, visits = view.layer("route"), view.layer("leg"), view.layer("visit")
+    if routes.empty:
+        raise MissingLayerError("There is no patrol plan yet. Plan first.")
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for _, route in routes.iterrows():
+        number = route["route_no"]
+        path = directory / f"{number:02d}_{_file_name(route['team'])}.gpx"
+        text = route_gpx(route, legs[legs["route_no"] == number], visits[visits["route_no"] == number], legs.crs)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def export_layer(store: Store, table: str, path: Path) -> Path:
+    """Write one layer as a file; the suffix says the format.
+
+    A shapefile is written in GB18030 with a .cpg, and its columns are named by position in a ``.fields.json`` beside it
+    because names are cut to 10 bytes.
+
+    Raises
+    ------
+    ParameterError
+        The suffix is none of the known ones, or the table has no geometry and the format needs one.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FILE_FORMATS:
+        raise ParameterError(
+            "'{file}': layers are exported as {known}.", file=path.name, known=", ".join(FILE_FORMATS)
+        )
+    if table not in SCHEMAS:
+        raise ParameterError("There is no layer '{table}'. Known are {known}.", table=table, known=", ".join(SCHEMAS))
+    frame = read_layer(store, table)
+    if suffix == ".geojson":
+        path.write_text(frame_geojson(frame), encoding="utf-8")
+        return path
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise ParameterError("Layer '{table}' has no geometry; export it as .geojson.", table=table)
+    if suffix == ".shp":
+        _write_shapefile(frame, path)
+    else:
+        frame.to_file(path, layer=table, driver="GPKG")
+    return path
+
+
+def _write_shapefile(frame: gpd.GeoDataFrame, path: Path) -> None:
+    columns = [name for name in frame.columns if name != frame.geometry.name]
+    short: dict[str, str] = {}
+    for name in columns:
+        candidate, number = name[:10], 1
+        while candidate in short.values():
+            candidate, number = f"{name[:8]}_{number}", number + 1
+        short[name] = candidate
+    instants = frame.select_dtypes(include=["datetimetz"]).columns
+    plain = frame.assign(**{name: frame[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in instants})
+    plain.rename(columns=short).to_file(path, driver="ESRI Shapefile", encoding="GB18030")
+    path.with_suffix(".fields.json").write_text(
+        json.dumps({new: old for old, new in short.items()}, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
+
+
+def _file_name(text: str) -> str:
+    """Return text without characters that file systems refuse."""
+    return "".join("_" if char in '<>:"/\\|?*' or ord(char) < 32 else char for char in text).strip(". ") or "route"

@@ -1,0 +1,1 @@
+"""One module for each page: which layers it shows, and what its panel says."""
