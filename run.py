@@ -1,8 +1,8 @@
 """One command from nothing: set up the environment, run the demo, run the tests. Standard library only.
 
-    python3 run.py demo [--no-serve] [--out DIR] [--port N]     run the main job on the sample town and serve the result
-    python3 run.py test [pytest arguments]                      set up what the tests need and run all of them
-    python3 run.py setup                                        prepare .venv and the web assets, nothing else
+python3 run.py demo [--no-serve] [--out DIR] [--port N]     run the main job on the sample town and serve the result
+python3 run.py test [pytest arguments]                      set up what the tests need and run all of them
+python3 run.py setup                                        prepare .venv and the web assets, nothing else
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ def stop(chinese: str, english: str) -> None:
 def run(command: list[object], **options: object) -> None:
     """Run a command; end when it fails."""
     words = [str(word) for word in command]
-    result = subprocess.run(words, cwd=ROOT, **options)  # type: ignore[call-overload]
+    result = subprocess.run(words, check=False, cwd=ROOT, **options)  # type: ignore[call-overload]
     if result.returncode:
-        stop(f"命令失败：{' '.join(words)}", f"This command failed with exit code {result.returncode}: {' '.join(words)}")
+        stop(
+            f"命令失败：{' '.join(words)}", f"This command failed with exit code {result.returncode}: {' '.join(words)}"
+        )
 
 
 def digest(*names: str) -> str:
@@ -62,16 +64,21 @@ def apt_install(*packages: str) -> None:
     """Install Debian packages without asking."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-qq"], env=environment, stdout=subprocess.DEVNULL)
-    run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=environment, stdout=subprocess.DEVNULL)
+    run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def create_environment() -> None:
     """Make .venv; Debian keeps a part of venv in a package of its own."""
-    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    has_pip = [PYTHON, "-m", "pip", "--version"]
+    if PYTHON.exists() and subprocess.run(has_pip, check=False, capture_output=True).returncode == 0:
         return
     try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
+        import ensurepip  # noqa: F401, PLC0415
+        import venv  # noqa: F401, PLC0415
     except ImportError:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         if not is_root():
@@ -87,7 +94,20 @@ def create_environment() -> None:
 def install_packages(lock: str) -> None:
     """Install exactly what a lock names, every file checked against its hash."""
     say(f"安装依赖 ({lock})，首次约一分钟", f"installing packages from {lock}; about a minute the first time")
-    run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", lock])
+    run(
+        [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            lock,
+        ]
+    )
 
 
 def npm_command() -> list[object]:
@@ -112,14 +132,31 @@ def set_up(*, tests: bool) -> None:
         stop("需要 Python 3.11 或更高版本", "Python 3.11 or newer is needed; this is " + sys.version.split()[0])
     done = json.loads(STAMP.read_text("utf-8")) if STAMP.exists() else {}
     lock = TEST_LOCK if tests else DEMO_LOCK
-    wanted = {"python": sys.version, lock: digest(lock, "pyproject.toml"), "assets": digest("package-lock.json", "maps/assets.py")}
+    wanted = {
+        "python": sys.version,
+        lock: digest(lock, "pyproject.toml"),
+        "assets": digest("package-lock.json", "maps/assets.py"),
+    }
     if done.get("python") != wanted["python"]:
         done = {}
     started = time.monotonic()
     if done.get(lock) != wanted[lock]:
         create_environment()
         install_packages(lock)
-        run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "-e", "."])
+        run(
+            [
+                PYTHON,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-build-isolation",
+                "-e",
+                ".",
+            ]
+        )
         # the test lock holds all of the demo lock
         done |= {"python": wanted["python"], lock: wanted[lock]}
         if tests:
@@ -158,7 +195,8 @@ def set_up_test_services() -> None:
         apt_install(*missing)
         return
     stop(
-        f"测试需要：sudo apt-get install {' '.join(missing)}；或设 YIWANG_TEST_POSTGIS=off、YIWANG_TEST_BROWSER=off 跳过",
+        f"测试需要：sudo apt-get install {' '.join(missing)}；"
+        "或设 YIWANG_TEST_POSTGIS=off、YIWANG_TEST_BROWSER=off 跳过",
         f"The tests need: sudo apt-get install {' '.join(missing)}; or set YIWANG_TEST_POSTGIS=off and "
         "YIWANG_TEST_BROWSER=off to leave those tests out",
     )

@@ -1,1 +1,1 @@
-"""HTTP API and CLI."""
+"""The web service over the services of ``geo``: :func:`api.app.create_app`; and the command line."""

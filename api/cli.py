@@ -30,7 +30,10 @@ app = typer.Typer(
 ProjectOption = Annotated[
     str,
     typer.Option(
-        "--project", "-p", envvar="YIWANG_DATABASE_URL", help="项目文件或数据库 / project .gpkg or postgresql:// address."
+        "--project",
+        "-p",
+        envvar="YIWANG_DATABASE_URL",
+        help="项目文件或数据库 / project .gpkg or postgresql:// address.",
     ),
 ]
 LanguageOption = Annotated[str, typer.Option("--lang", envvar="YIWANG_LANGUAGE", help="zh 或 en / zh or en.")]
@@ -72,7 +75,12 @@ def _shown(title: str, language: str) -> Iterator[Progress]:
 
     from geo.model.text import translate
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
         bar = bars.add_task(title, total=1.0)
 
@@ -222,7 +230,9 @@ def _visit_rule(text: str) -> Any:
             for start, end in (window.split("-") for window in times.split(",") if window)
         )
     except ValueError as error:
-        raise ParameterError("--visit takes KIND=MINUTES@08:00-09:00,16:00-17:30; given was '{given}'.", given=text) from error
+        raise ParameterError(
+            "--visit takes KIND=MINUTES@08:00-09:00,16:00-17:30; given was '{given}'.", given=text
+        ) from error
     return VisitRule(kind, stay_s, windows)
 
 

@@ -107,7 +107,9 @@ def print_summary(summary: dict[str, Any], out: Path, language: str) -> None:
     console.print(table)
     console.print(f"{'Pages' if english else '页面'}: {(out / 'maps' / 'index.html').resolve()}")
     console.print(f"{'Routes (GPX)' if english else '路线 (GPX)'}: {(out / 'routes').resolve()}")
-    console.print(f"{'Project, opens in QGIS' if english else '项目文件，可用 QGIS 打开'}: {(out / 'yiwang.gpkg').resolve()}")
+    console.print(
+        f"{'Project, opens in QGIS' if english else '项目文件，可用 QGIS 打开'}: {(out / 'yiwang.gpkg').resolve()}"
+    )
 
 
 def _summary_rows(summary: dict[str, Any]) -> list[tuple[tuple[str, str], str]]:

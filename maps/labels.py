@@ -76,6 +76,8 @@ def _facility_labels() -> dict[str, Phrase]:
         "bank": phrase("Bank"),
         "fuel_station": phrase("Fuel station"),
         "government": phrase("Government office"),
+        "fire_station": phrase("Fire station"),
+        "shelter": phrase("Emergency shelter"),
         "other": phrase("Other"),
     }
 

@@ -64,6 +64,8 @@ FACILITY_ICONS = {
     "bank": (_TRADE, "M3 14.5h12M3 7l6-3.5L15 7zM5 7v7M13 7v7M9 9v3"),
     "fuel_station": (_PLAIN, "M4 15V4h6v11M3 15h8M5.5 6.5h3M10 9h2v4h2V7l-2-2"),
     "government": (_PUBLIC, "M4 15V6h10v9M4 6l5-3 5 3M7 9h1M10 9h1M7 12h1M10 12h1M3 15h12"),
+    "fire_station": (_FIRE, "M9 2.5c1 3 4.5 4.5 4.5 8a4.5 4.5 0 0 1-9 0c0-2 1-3 2-4 .3 1.5 1 2 1.5 2 .8-2 0-4 1-6z"),
+    "shelter": (_GREEN, "M2.5 14.5L9 4l6.5 10.5zM9 9v5.5"),
     "other": (_PLAIN, "M9 5.5a3.5 3.5 0 1 0 .01 0"),
 }
 """Facility kind → colour, path of its icon on an 18 × 18 grid, drawn as a line."""

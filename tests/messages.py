@@ -9,7 +9,15 @@ from geo import errors
 
 ROOT = Path(__file__).resolve().parents[1]
 _ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
-_REASON_NAMES = {"reason", "crs_reason", "encoding_reason", "UNREACHABLE_EDGE", "UNREACHABLE_VISIT", "WINDOW_OUTSIDE", "NO_TIME"}
+_REASON_NAMES = {
+    "reason",
+    "crs_reason",
+    "encoding_reason",
+    "UNREACHABLE_EDGE",
+    "UNREACHABLE_VISIT",
+    "WINDOW_OUTSIDE",
+    "NO_TIME",
+}
 _ARGUMENT = {"progress": 0, "_progress": 0, "leave_out": 2, "report": 2, "Finding": 2, "EncodingChoice": 1}
 
 
@@ -30,10 +38,16 @@ def find_messages(package: str) -> set[str]:
             elif isinstance(node, ast.Assign):
                 target = node.targets[0]
                 if isinstance(target, ast.Name) and target.id in {"message", *_REASON_NAMES}:
-                    branches = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+                    branches = (
+                        [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+                    )
                     found |= {_constant(branch) for branch in branches}
                 elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                     for one, value in zip(target.elts, node.value.elts, strict=False):
                         if isinstance(one, ast.Name) and one.id in _REASON_NAMES:
                             found.add(_constant(value))
-    return {message for message in found if message and " " in message or message in {"Storing", "Checking", "Unified", "Planned", "Imported", "Done"}}
+    return {
+        message
+        for message in found
+        if (message and " " in message) or message in {"Storing", "Checking", "Unified", "Planned", "Imported", "Done"}
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ def _normalise(name: str) -> str:
 def _forms(name: str) -> set[str]:
     """Return the forms under which a name may come out of a file: whole, or cut to 10 bytes as a DBF does."""
     cut = {
-        name.encode(encoding, "ignore")[:_DBF_NAME_BYTES].decode(encoding, "ignore") for encoding in ("gb18030", "utf-8")
+        name.encode(encoding, "ignore")[:_DBF_NAME_BYTES].decode(encoding, "ignore")
+        for encoding in ("gb18030", "utf-8")
     }
     return {_normalise(form) for form in {name, *cut} if len(form) > 1}
 
@@ -135,7 +137,7 @@ def pack_attributes(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NaT or (isinstance(value, float) and value != value) or value == ""
+    return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)) or value == ""
 
 
 def _plain(value: Any) -> Any:

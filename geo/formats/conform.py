@@ -106,12 +106,16 @@ class Conformer:
         numbered = prefix + (self.rows["row"] + 1).astype("str")
         code = code.where(~blank, name.where(name != "", numbered))
         self.report(name == "", "no_name", "{count} features have no name; their code stands for it.")
-        unique, repeated = make_unique(code.tolist(), taken)
-        message = "{count} codes occur more than once, e.g. '{example}'; a number was appended."
-        example = code[repeated].iloc[0] if repeated.any() else ""
-        self.report(repeated, "duplicate_code", message, example=example)
-        self.frame["code"] = unique
+        self.frame["code"] = self.unique(code, taken)
         self.frame["name"] = name.where(name != "", code).tolist()
+
+    def unique(self, codes: pd.Series, taken: set[str]) -> list[str]:
+        """Return codes of which each occurs once; report those that were changed."""
+        unique, repeated = make_unique(codes.tolist(), taken)
+        message = "{count} codes occur more than once, e.g. '{example}'; a number was appended."
+        example = codes[repeated].iloc[0] if repeated.any() else ""
+        self.report(repeated, "duplicate_code", message, example=example)
+        return unique
 
     def attributes(self) -> None:
         """Set ``attributes`` from the columns that have no place."""
@@ -204,10 +208,7 @@ def _team(conformer: Conformer, taken: set[str]) -> None:
     for target in ("name", "mode", "shift_start_s", "shift_end_s"):
         conformer.require_column(target)
     frame = conformer.frame
-    names, changed = make_unique(conformer.text("name").tolist(), taken)
-    conformer.report(changed, "duplicate_code", "{count} codes occur more than once, e.g. '{example}'; a number was appended.",
-                     example=conformer.text("name")[changed].iloc[0] if changed.any() else "")  # fmt: skip
-    frame["name"] = names
+    frame["name"] = conformer.unique(conformer.text("name"), taken)
     conformer.closed_list("kind", "team_kind", "grid_worker")
     frame["members"] = conformer.number("members", default=1).round()
     conformer.closed_list("mode", "mode", "foot")
@@ -235,7 +236,7 @@ def _times_of_day(conformer: Conformer, target: str) -> pd.Series:
 
 def _incident(conformer: Conformer, zone: ZoneInfo) -> None:
     conformer.require_column("occurred_at")
-    raw = conformer.raw("occurred_at")
+    raw = conformer.rows[conformer.choice.chosen["occurred_at"]]
     at = pd.to_datetime(raw, errors="coerce", format=None if pd.api.types.is_datetime64_any_dtype(raw) else "mixed")
     if at.dt.tz is None:
         at = at.dt.tz_localize(zone, ambiguous=False, nonexistent="shift_forward")

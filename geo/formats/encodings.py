@@ -37,7 +37,9 @@ def normalise_encoding(name: str) -> str:
         Python does not know the name.
     """
     name = name.strip().lower()
-    name = {"65001": "utf-8", "936": "gb18030", "cp936": "gb18030", "ansi 936": "gb18030", "950": "big5"}.get(name, name)
+    name = {"65001": "utf-8", "936": "gb18030", "cp936": "gb18030", "ansi 936": "gb18030", "950": "big5"}.get(
+        name, name
+    )
     name = {"ansi 1252": "cp1252", "ldid/87": "cp1252", "88591": "latin-1", "oem": "cp437"}.get(name, name)
     try:
         found = codecs.lookup(name).name

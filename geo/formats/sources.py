@@ -151,7 +151,9 @@ def _read_gdal(path: Path, source: Path | str | io.BytesIO, params: SourceParams
         )
     except UnicodeDecodeError as error:
         raise FileFormatError(
-            "'{file}': attribute text cannot be read as {encoding}. Name its encoding.", file=path.name, encoding=encoding
+            "'{file}': attribute text cannot be read as {encoding}. Name its encoding.",
+            file=path.name,
+            encoding=encoding,
         ) from error
     except InputError:
         raise
@@ -258,10 +260,7 @@ def _swapped(frame: gpd.GeoDataFrame, params: SourceParams) -> gpd.GeoDataFrame:
 
 
 def _read_csv(path: Path, params: SourceParams) -> SourceLayer:
-    if params.encoding:
-        encodings = [normalise_encoding(params.encoding)]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
+    encodings = [normalise_encoding(params.encoding)] if params.encoding else ["utf-8-sig", "gb18030"]
     for encoding in encodings:
         try:
             table = pd.read_csv(path, encoding=encoding, dtype="str", keep_default_na=False)

@@ -69,14 +69,16 @@ ROAD_CLASSES = ("motorway", "trunk", "primary", "secondary", "residential", "lan
 FACILITY_KINDS = (
     "camera", "school", "kindergarten", "police_station", "police_room", "governance_centre", "hydrant", "hospital",
     "bus_stop", "rail_station", "market", "party_service", "elder_care", "park", "substation", "bank", "fuel_station",
-    "government", "other",
+    "government", "fire_station", "shelter", "other",
 )  # fmt: skip
 CONFLICT_KINDS = ("border", "gap", "overlap", "unassigned")
 LEG_KINDS = ("serve", "deadhead")
 
 _SCHEMAS = (
     FrameSchema(
-        "zoning", "网格体系", "Zonings",
+        "zoning",
+        "网格体系",
+        "Zonings",
         (
             _text("zoning_id", "key of the zoning, lower-case"),
             _text("name", "name shown to users"),
@@ -86,7 +88,9 @@ _SCHEMAS = (
         ),
     ),
     FrameSchema(
-        "cell", "部门网格", "Department cells",
+        "cell",
+        "部门网格",
+        "Department cells",
         (
             _text("zoning_id", "zoning of the cell"),
             _text("code", "the department's own code, unique within the zoning"),
@@ -97,7 +101,9 @@ _SCHEMAS = (
         "MULTIPOLYGON",
     ),
     FrameSchema(
-        "community", "社区", "Communities",
+        "community",
+        "社区",
+        "Communities",
         (
             _text("code", "code, 12 digits where official"),
             _text("name", "name"),
@@ -107,7 +113,9 @@ _SCHEMAS = (
         "MULTIPOLYGON",
     ),
     FrameSchema(
-        "facility", "设施", "Facilities",
+        "facility",
+        "设施",
+        "Facilities",
         (
             _text("code", "code, unique within the project"),
             _text("name", "name"),
@@ -119,7 +127,9 @@ _SCHEMAS = (
         "POINT",
     ),
     FrameSchema(
-        "street", "街路", "Streets",
+        "street",
+        "街路",
+        "Streets",
         (
             _int("street_id", "number of the source line, from 1"),
             _text("name", "name, empty when the source has none"),
@@ -132,7 +142,9 @@ _SCHEMAS = (
         "LINESTRING",
     ),
     FrameSchema(
-        "incident", "事件", "Incidents",
+        "incident",
+        "事件",
+        "Incidents",
         (
             _text("kind", "kind as the source names it"),
             Column("occurred_at", "instant", "instant in UTC"),
@@ -141,7 +153,9 @@ _SCHEMAS = (
         "POINT",
     ),
     FrameSchema(
-        "building", "楼栋", "Buildings",
+        "building",
+        "楼栋",
+        "Buildings",
         (
             _text("name", "name or number of the building", nullable=True),
             _int("households", "number of households, a count only", nullable=True),
@@ -151,7 +165,9 @@ _SCHEMAS = (
         "MULTIPOLYGON",
     ),
     FrameSchema(
-        "team", "巡防队伍", "Patrol teams",
+        "team",
+        "巡防队伍",
+        "Patrol teams",
         (
             _text("name", "name of the team, unique; never of a person"),
             _text("kind", "who it is made of", allowed=TEAM_KINDS),
@@ -163,7 +179,9 @@ _SCHEMAS = (
         "POINT",
     ),
     FrameSchema(
-        "unified_cell", "一网", "Unified grid",
+        "unified_cell",
+        "一网",
+        "Unified grid",
         (
             _text("code", "grid code"),
             _text("name", "name: community and number"),
@@ -177,7 +195,9 @@ _SCHEMAS = (
         "MULTIPOLYGON",
     ),
     FrameSchema(
-        "lineage", "来源关系", "Lineage",
+        "lineage",
+        "来源关系",
+        "Lineage",
         (
             _text("cell_code", "unified cell"),
             _text("zoning_id", "zoning of the source cell"),
@@ -188,7 +208,9 @@ _SCHEMAS = (
         ),
     ),
     FrameSchema(
-        "conflict", "边界冲突", "Border conflicts",
+        "conflict",
+        "边界冲突",
+        "Border conflicts",
         (
             _int("conflict_id", "rank, 1 is the largest"),
             _text("kind", "what disagrees", allowed=CONFLICT_KINDS),
@@ -205,7 +227,9 @@ _SCHEMAS = (
         "MULTIPOLYGON",
     ),
     FrameSchema(
-        "street_cell", "街路归属", "Streets by cell",
+        "street_cell",
+        "街路归属",
+        "Streets by cell",
         (
             _int("street_id", "street line"),
             _text("cell_code", "unified cell"),
@@ -213,7 +237,9 @@ _SCHEMAS = (
         ),
     ),
     FrameSchema(
-        "network_node", "路口", "Junctions",
+        "network_node",
+        "路口",
+        "Junctions",
         (
             _int("node_id", "number from 0"),
             _int("component", "connected part of the network, 0 is the largest by length"),
@@ -222,7 +248,9 @@ _SCHEMAS = (
         "POINT",
     ),
     FrameSchema(
-        "network_edge", "路段", "Street segments",
+        "network_edge",
+        "路段",
+        "Street segments",
         (
             _int("edge_id", "number from 0"),
             _int("from_node", "first node"),
@@ -240,7 +268,9 @@ _SCHEMAS = (
         "LINESTRING",
     ),
     FrameSchema(
-        "plan", "巡防方案", "Patrol plans",
+        "plan",
+        "巡防方案",
+        "Patrol plans",
         (
             _text("plan_id", "key"),
             Column("created_at", "instant", "when it was made, UTC"),
@@ -249,7 +279,9 @@ _SCHEMAS = (
         ),
     ),
     FrameSchema(
-        "route", "巡防路线", "Patrol routes",
+        "route",
+        "巡防路线",
+        "Patrol routes",
         (
             _text("plan_id", "plan"),
             _int("route_no", "number from 1"),
@@ -267,7 +299,9 @@ _SCHEMAS = (
         "LINESTRING",
     ),
     FrameSchema(
-        "leg", "路线分段", "Route legs",
+        "leg",
+        "路线分段",
+        "Route legs",
         (
             _text("plan_id", "plan"),
             _int("route_no", "route"),
@@ -282,7 +316,9 @@ _SCHEMAS = (
         "LINESTRING",
     ),
     FrameSchema(
-        "visit", "巡防点位", "Patrol visits",
+        "visit",
+        "巡防点位",
+        "Patrol visits",
         (
             _text("plan_id", "plan"),
             _int("route_no", "route; 0 when not served"),
@@ -300,7 +336,9 @@ _SCHEMAS = (
         "POINT",
     ),
     FrameSchema(
-        "risk_cell", "网格风险", "Risk by cell",
+        "risk_cell",
+        "网格风险",
+        "Risk by cell",
         (
             _text("cell_code", "unified cell"),
             _int("rank", "1 is the highest"),
@@ -311,7 +349,9 @@ _SCHEMAS = (
         "MULTIPOLYGON",
     ),
     FrameSchema(
-        "risk_surface", "风险面", "Intensity surface",
+        "risk_surface",
+        "风险面",
+        "Intensity surface",
         (
             _text("period", "'all' or the month as YYYY-MM, local time"),
             _float("intensity_per_m2", "incidents per m² in that period"),

@@ -92,7 +92,13 @@ class StreetNetwork:
         modes: tuple[Mode, ...] = ("foot", "ebike", "car")
         for mode in modes:
             arcs = self.arcs(mode)
-            rows = (arcs.tail.tolist(), arcs.head.tolist(), arcs.edge.tolist(), arcs.forward.tolist(), arcs.time_s.tolist())
+            rows = (
+                arcs.tail.tolist(),
+                arcs.head.tolist(),
+                arcs.edge.tolist(),
+                arcs.forward.tolist(),
+                arcs.time_s.tolist(),
+            )
             for tail, head, edge, forward, time_s in zip(*rows, strict=True):
                 key = (tail, head, edge, forward)
                 if key not in attributes:

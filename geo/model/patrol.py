@@ -83,7 +83,8 @@ class Visit:
     def __post_init__(self) -> None:
         if self.service_duration_s < 0 or any(not 0 <= start <= end for start, end in self.windows):
             raise ParameterError(
-                "Visit '{name}': the stay must not be negative and each window must start before it ends.", name=self.name
+                "Visit '{name}': the stay must not be negative and each window must start before it ends.",
+                name=self.name,
             )
 
 

@@ -112,7 +112,10 @@ def _surface(
     highest = max(float(values.max()) for values in by_month.values())
     centres = shapely.points(raster.centres())
     parts = []
-    for period, values, top in [(ALL_PERIODS, whole, float(whole.max())), *((m, v, highest) for m, v in by_month.items())]:
+    for period, values, top in [
+        (ALL_PERIODS, whole, float(whole.max())),
+        *((m, v, highest) for m, v in by_month.items()),
+    ]:
         kept = values > _KEPT_SHARE * top
         parts.append(
             gpd.GeoDataFrame(

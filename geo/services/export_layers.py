@@ -128,9 +128,7 @@ def export_layer(store: Store, table: str, path: Path) -> Path:
     """
     suffix = path.suffix.lower()
     if suffix not in FILE_FORMATS:
-        raise ParameterError(
-            "'{file}': layers are exported as {known}.", file=path.name, known=", ".join(FILE_FORMATS)
-        )
+        raise ParameterError("'{file}': layers are exported as {known}.", file=path.name, known=", ".join(FILE_FORMATS))
     if table not in SCHEMAS:
         raise ParameterError("There is no layer '{table}'. Known are {known}.", table=table, known=", ".join(SCHEMAS))
     frame = read_layer(store, table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -24,7 +24,8 @@ from geo.model.frames import IMPORT_KINDS, SCHEMAS, require_frame
 from geo.model.progress import Progress, ignore_progress
 from geo.model.project import Project
 from geo.model.reports import Finding, ImportReport
-from geo.storage.store import Store, Transaction
+from geo.storage.store import Store
+from geo.storage.transaction import Transaction
 
 _ZONING_ID = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
 _ADDED_BY_DEFAULT = ("facility", "incident", "building", "team")
@@ -83,9 +84,7 @@ class ImportParams:
         return self.mode == "replace" or (self.mode is None and self.kind not in _ADDED_BY_DEFAULT)
 
 
-def import_layer(
-    store: Store, path: Path, params: ImportParams, progress: Progress = ignore_progress
-) -> ImportReport:
+def import_layer(store: Store, path: Path, params: ImportParams, progress: Progress = ignore_progress) -> ImportReport:
     """Import a file as a layer of a project; the first import makes the project.
 
     Parameters

@@ -25,7 +25,8 @@ from geo.model.network import Mode, StreetNetwork
 from geo.model.patrol import PATROL_SPEED_MPS, PatrolPlan, PatrolProblem, Team, Visit, balance_max_over_mean, gini
 from geo.model.progress import Progress, ignore_progress, part_of
 from geo.model.reports import Finding, PlanReport, list_rows
-from geo.storage.store import Store, Transaction
+from geo.storage.store import Store
+from geo.storage.transaction import Transaction
 
 _FAR_FROM_STREET_M = 200.0
 
@@ -154,7 +155,9 @@ def _problem(transaction: Transaction, params: PatrolParams) -> tuple[PatrolProb
     modes = cast("tuple[Mode, ...]", tuple(dict.fromkeys(teams["mode"])))
     strong = {mode: strong_part(len(network.nodes), network.arcs(mode)) for mode in modes}
     if not all(part.any() for part in strong.values()):
-        raise MissingLayerError("The street network has no part that the teams could patrol. Check its one-way streets.")
+        raise MissingLayerError(
+            "The street network has no part that the teams could patrol. Check its one-way streets."
+        )
     findings: list[Finding] = []
     required = _required_edges(transaction, network, params, area)
     visits = _visits(transaction, network, params, area, list(strong.values()), findings)
@@ -206,10 +209,10 @@ def _teams(network: StreetNetwork, teams: gpd.GeoDataFrame, strong: dict[Mode, N
             Team(
                 str(row.name),
                 str(row.kind),
-                int(row.members),  # type: ignore[call-overload]
+                int(row.members),
                 cast("Mode", row.mode),
-                float(row.shift_start_s),  # type: ignore[arg-type]
-                float(row.shift_end_s),  # type: ignore[arg-type]
+                float(row.shift_start_s),
+                float(row.shift_end_s),
                 int(depot[0]),
             )
         )
@@ -240,8 +243,9 @@ def _visits(
     if len(far):
         message = "{count} facilities lie more than {limit_m:.0f} m from a street junction, e.g. {name}."
         context = {"count": len(far), "limit_m": _FAR_FROM_STREET_M, "name": facilities["name"].iloc[far[0]]}
+        x, y = xy[far[0]].tolist()
         findings.append(
-            Finding("far_from_street", "warning", message, len(far), list_rows(far.tolist()), *map(float, xy[far[0]]), context)
+            Finding("far_from_street", "warning", message, len(far), list_rows(far.tolist()), x, y, context)
         )
     return tuple(
         Visit(code, name, kind, int(node), float(x), float(y), rules[kind].service_duration_s, rules[kind].windows)
@@ -264,7 +268,7 @@ def _report(problem: PatrolProblem, plan: PatrolPlan, plan_id: str, findings: li
     for edge, reason in plan.unserved_edges.items():
         by_reason.setdefault(reason, []).append(edge)
     for reason, edges in sorted(by_reason.items()):
-        x, y = shapely.get_coordinates(problem.network.edges.geometry.iloc[edges[0]])[0]
+        x, y = shapely.get_coordinates(problem.network.edges.geometry.iloc[edges[0]])[0].tolist()
         message = "{length_km:.1f} km of required streets are not patrolled. {reason}"
         context: dict[str, Any] = {"length_km": float(length[edges].sum()) / 1000, "reason": reason}
         findings.append(Finding("unserved_streets", "warning", message, len(edges), list_rows(edges), x, y, context))

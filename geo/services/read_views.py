@@ -10,7 +10,8 @@ import pandas as pd
 from geo.errors import MissingLayerError
 from geo.model.frames import SCHEMAS
 from geo.model.view import ProjectView
-from geo.storage.store import Store, Transaction
+from geo.storage.store import Store
+from geo.storage.transaction import Transaction
 
 _PATROL_TABLES = ("plan", "route", "leg", "visit")
 

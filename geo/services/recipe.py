@@ -93,13 +93,13 @@ def read_recipe(path: Path) -> Recipe:
         raise ParameterError("Recipe '{file}': unknown key '{key}'.", file=path.name, key=sorted(unknown)[0])
     name = str(table.get("name", path.stem))
     imports = []
-    for entry in table.get("import", []):
-        entry = dict(entry)
+    for given in table.get("import", []):
+        entry = dict(given)
         file = _resolve(path, str(entry.pop("file", "")))
         imports.append((file, read_params(ImportParams, {"project_name": name, **entry})))
     params = {"unify": UnifyParams, "network": NodingParams, "risk": IntensityParams, "plan": PatrolParams}
     steps = {step: read_params(params[step], table[step]) if step in table else None for step in _STEPS}
-    return Recipe(name, tuple(imports), **steps)  # type: ignore[arg-type]
+    return Recipe(name, tuple(imports), **steps)
 
 
 def _resolve(recipe: Path, file: str) -> Path:
@@ -139,7 +139,9 @@ def _value(hint: Any, value: Any) -> Any:
         return read_params(hint, value)
     if isinstance(value, list):
         inner = next((arg for arg in getattr(hint, "__args__", ()) if is_dataclass(arg)), None)
-        return tuple(read_params(inner, item) if inner and isinstance(item, Mapping) else _value(None, item) for item in value)
+        return tuple(
+            read_params(inner, item) if inner and isinstance(item, Mapping) else _value(None, item) for item in value
+        )
     return value
 
 
@@ -151,25 +153,21 @@ def run_recipe(store: Store, recipe: Recipe, progress: Progress = ignore_progres
     YiwangError
         A step failed; what the steps before it stored stays.
     """
-    steps: list[tuple[str, Callable[[Progress], Report]]] = [
-        (f"import {path.name}", lambda inner, path=path, params=params: import_layer(store, path, params, inner))
-        for path, params in recipe.imports
+    steps: list[tuple[str, Callable[..., Report], tuple[Any, ...]]] = [
+        (f"import {path.name}", import_layer, (path, params)) for path, params in recipe.imports
     ]
-    if recipe.unify is not None:
-        unify = recipe.unify
-        steps.append(("unify", lambda inner: unify_zonings(store, unify, inner)))
-    if recipe.network is not None:
-        network = recipe.network
-        steps.append(("network", lambda inner: build_network(store, network, inner)))
-    if recipe.risk is not None:
-        risk = recipe.risk
-        steps.append(("risk", lambda inner: assess_risk(store, risk, inner)))
-    if recipe.plan is not None:
-        plan = recipe.plan
-        steps.append(("plan", lambda inner: plan_patrols(store, plan, inner)))
+    services: dict[str, Callable[..., Report]] = {
+        "unify": unify_zonings,
+        "network": build_network,
+        "risk": assess_risk,
+        "plan": plan_patrols,
+    }
+    for step, service in services.items():
+        if (params := getattr(recipe, step)) is not None:
+            steps.append((step, service, (params,)))
     outcomes = []
-    for number, (name, run) in enumerate(steps):
+    for number, (name, service, arguments) in enumerate(steps):
         started = time.perf_counter()
-        report = run(part_of(progress, number / len(steps), (number + 1) / len(steps)))
+        report = service(store, *arguments, part_of(progress, number / len(steps), (number + 1) / len(steps)))
         outcomes.append(StepOutcome(name, time.perf_counter() - started, report))
     return outcomes

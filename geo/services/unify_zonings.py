@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -18,7 +20,8 @@ from geo.model.frames import require_frame
 from geo.model.progress import Progress, ignore_progress, part_of
 from geo.model.project import Project
 from geo.model.reports import Finding, UnifyReport
-from geo.storage.store import Store, Transaction
+from geo.storage.store import Store
+from geo.storage.transaction import Transaction
 
 _ATTACHED = ("facility", "incident", "building")
 
@@ -83,7 +86,7 @@ def _whole_project(cells: gpd.GeoDataFrame, project: Project) -> gpd.GeoDataFram
         geometry=[union if union.geom_type == "MultiPolygon" else shapely.MultiPolygon([union])],
         crs=cells.crs,
     )
-    return require_frame("community", frame)  # type: ignore[no-any-return]
+    return require_frame("community", frame)
 
 
 def _store(transaction: Transaction, unified: Unified, conflicts: gpd.GeoDataFrame) -> tuple[int, float]:
@@ -98,7 +101,9 @@ def _store(transaction: Transaction, unified: Unified, conflicts: gpd.GeoDataFra
         frame = transaction.read(table)
         if frame.empty:
             continue
-        points = frame.geometry.to_numpy() if table != "building" else shapely.point_on_surface(frame.geometry.to_numpy())
+        points = (
+            frame.geometry.to_numpy() if table != "building" else shapely.point_on_surface(frame.geometry.to_numpy())
+        )
         frame["cell_code"] = attach_points(points, polygons, codes)
         transaction.replace(table, frame)
         if table == "facility":
@@ -122,7 +127,7 @@ def _report(
     conflicts: gpd.GeoDataFrame,
     zonings: dict[str, gpd.GeoDataFrame],
     findings: list[Finding],
-    checks: object,
+    checks: Mapping[str, bool],
     area_error_m2: float,
     outside: int,
     outside_m: float,
@@ -131,7 +136,7 @@ def _report(
     for group in slivers.remaining[:20]:
         point = unified.overlaid.faces.polygons[np.flatnonzero(slivers.groups == group)[0]].representative_point()
         message = "A sliver has no neighbour in its community and stays a cell."
-        findings.append(Finding("lonely_sliver", "warning", message, 1, (), point.x, point.y))
+        findings.append(Finding("lonely_sliver", "warning", message, x=point.x, y=point.y))
     if outside:
         message = "{count} facilities lie in no cell."
         findings.append(Finding("facilities_outside", "warning", message, outside, context={"count": outside}))
@@ -148,6 +153,6 @@ def _report(
         conflict_area_m2={str(kind): float(area) for kind, area in by_kind["area_m2"].sum().items()},
         facilities_outside=outside,
         streets_outside_m=outside_m,
-        checks=dict(checks),  # type: ignore[call-overload]
+        checks=checks,
         findings=tuple(findings),
     )

@@ -13,9 +13,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from geo.algorithms.components import group_connected
 from geo.algorithms.network.connect import strong_part
 from geo.algorithms.network.noding import NodedLines, NodingParams, node_lines
-from geo.algorithms.partition.adjacency import group_connected
 from geo.errors import MissingLayerError
 from geo.model.frames import MODES, require_frame
 from geo.model.network import Mode, StreetNetwork
@@ -167,6 +167,6 @@ def _islands(network: StreetNetwork, on_island: NDArray[np.bool_]) -> list[Findi
 def _traps(network: StreetNetwork, trapped: NDArray[np.bool_]) -> list[Finding]:
     message = "One-way streets let no car come here and return."
     return [
-        Finding("one_way_trap", "warning", message, 1, (), *map(float, network.xy[node]))
+        Finding("one_way_trap", "warning", message, x=float(network.xy[node, 0]), y=float(network.xy[node, 1]))
         for node in np.flatnonzero(trapped)[:_MAX_LISTED]
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from shapely.ops import substring
 
-from geo.algorithms.partition.adjacency import group_connected
+from geo.algorithms.components import group_connected
 from geo.errors import ParameterError
 
 
@@ -28,7 +29,9 @@ class NodingParams:
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance_m < 20:
-            raise ParameterError("The snapping tolerance must lie between 0 and 20 m; given was {t} m.", t=self.tolerance_m)
+            raise ParameterError(
+                "The snapping tolerance must lie between 0 and 20 m; given was {t} m.", t=self.tolerance_m
+            )
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def node_lines(lines: NDArray[np.object_], level: NDArray[np.int64], params: Nod
 
 
 def _end(lines: NDArray[np.object_], position: int) -> NDArray[np.float64]:
-    return shapely.get_coordinates(shapely.get_point(lines, position))
+    return np.asarray(shapely.get_coordinates(shapely.get_point(lines, position)), dtype=np.float64)
 
 
 def _crossings(
@@ -123,7 +126,7 @@ def _cut(
     starts = np.flatnonzero(np.diff(line, prepend=-1))
     for number, cuts in zip(line[starts], np.split(along, starts[1:]), strict=True) if len(line) else ():
         bounds = [0.0, *cuts.tolist(), lines[number].length]
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        for low, high in pairwise(bounds):
             pieces.append(substring(lines[number], low, high))
             source.append(int(number))
     by_source = np.argsort(np.asarray(source, dtype=np.int64), kind="stable")

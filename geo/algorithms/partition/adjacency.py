@@ -57,14 +57,7 @@ def shared_borders(polygons: NDArray[np.object_]) -> SharedBorders:
         nothing = np.empty(0, dtype=np.int64)
         return SharedBorders(nothing, nothing, np.empty(0))
     pairs, number = np.unique(pair, axis=0, return_inverse=True)
-    totals = np.bincount(number.ravel(), weights=lengths[distinct], minlength=len(pairs))
+    totals: NDArray[np.float64] = np.bincount(number.ravel(), weights=lengths[distinct], minlength=len(pairs)).astype(
+        np.float64
+    )
     return SharedBorders(pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64), totals)
-
-
-def group_connected(count: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of the connected group of each of ``count`` items, linked by pairs; shape (count,)."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 - scipy is slow to import
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
-    links = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(count, count))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)

@@ -8,7 +8,9 @@ import shapely
 from numpy.typing import NDArray
 
 
-def attach_points(points: NDArray[np.object_], polygons: NDArray[np.object_], codes: NDArray[np.object_]) -> NDArray[np.object_]:
+def attach_points(
+    points: NDArray[np.object_], polygons: NDArray[np.object_], codes: NDArray[np.object_]
+) -> NDArray[np.object_]:
     """Return the code of the polygon that holds each point, None where none does; on a border the first code wins.
 
     Parameters

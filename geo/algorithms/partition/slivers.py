@@ -129,9 +129,9 @@ def dissolve_slivers(
     groups = _Groups(polygons, members, borders)
     same = (members[borders.first] == members[borders.second]).all(axis=1)
     for one, two in zip(borders.first[same].tolist(), borders.second[same].tolist(), strict=True):
-        one, two = groups.root(one), groups.root(two)
-        if one != two:
-            groups.join(one, two)
+        small, into = groups.root(one), groups.root(two)
+        if small != into:
+            groups.join(small, into)
     roots = {groups.root(face) for face in range(len(polygons))}
     slivers = [(groups.area[group], group) for group in roots if groups.is_sliver(group, params)]
     was_sliver = {group for _, group in slivers}

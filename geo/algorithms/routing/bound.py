@@ -30,7 +30,9 @@ def longest_route_bound(problem: PatrolProblem, edges: list[int], visits: list[i
     if not edges and not visits:
         return 0.0
     length = problem.network.edges["length_m"].to_numpy()[edges]
-    pace = pd.DataFrame({mode: (problem.serve_times_s(mode)[edges] / length).round(9) for mode in {t.mode for t in teams}})
+    pace = pd.DataFrame(
+        {mode: (problem.serve_times_s(mode)[edges] / length).round(9) for mode in {t.mode for t in teams}}
+    )
     pace["length"] = length
     kinds = pace.groupby([column for column in pace.columns if column != "length"], as_index=False)["length"].sum()
     stay = sum(problem.visits[number].service_duration_s for number in visits)

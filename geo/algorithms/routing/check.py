@@ -68,7 +68,9 @@ def _check_route(problem: PatrolProblem, route: Route) -> list[str]:
         return [] if route.end_s == route.start_s else ["an empty route takes time"]
     errors = []
     if route.start_s < team.shift_start_s - _TIME_TOLERANCE_S or route.end_s > team.shift_end_s + _TIME_TOLERANCE_S:
-        errors.append(f"out from {route.start_s:.1f} to {route.end_s:.1f} s, shift is {team.shift_start_s}-{team.shift_end_s} s")
+        errors.append(
+            f"out from {route.start_s:.1f} to {route.end_s:.1f} s, shift is {team.shift_start_s}-{team.shift_end_s} s"
+        )
     edges = problem.network.edges
     node, clock = team.depot_node, route.start_s
     for position, step in enumerate(route.steps):
@@ -82,7 +84,9 @@ def _check_route(problem: PatrolProblem, route: Route) -> list[str]:
         else:
             head, seconds = _traverse(problem, team.mode, node, step.edge, step.forward, step.serves)
             if head is None:
-                errors.append(f"step {position}: segment {step.edge} cannot be used from junction {node} by {team.mode}")
+                errors.append(
+                    f"step {position}: segment {step.edge} cannot be used from junction {node} by {team.mode}"
+                )
                 head = int(edges["to_node" if step.forward else "from_node"].iloc[step.edge])
             node, waits = head, False
         late = step.start_s - clock

@@ -13,7 +13,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.algorithms.partition.adjacency import group_connected
+from geo.algorithms.components import group_connected
 from geo.algorithms.routing.encode import TICKS_PER_S, Encoded
 from geo.model.patrol import PatrolProblem
 
@@ -43,7 +43,9 @@ class Constructor:
     def _work_by_mode(self) -> NDArray[np.float64]:
         """Return the time that each group takes each mode, shape (modes, groups); inf where closed."""
         tasks = self._encoded.tasks
-        stay = [self._problem.visits[tasks[i].visit].service_duration_s if tasks[i].visit >= 0 else 0 for i in self._first]
+        stay = [
+            self._problem.visits[tasks[i].visit].service_duration_s if tasks[i].visit >= 0 else 0 for i in self._first
+        ]
         edges = np.array([tasks[i].edge for i in self._first], dtype=np.int64)
         work = []
         for mode in self._encoded.modes:
@@ -172,7 +174,9 @@ class Constructor:
             for client in self._encoded.groups[group]:
                 start, end = tasks[client].window or (0.0, np.inf)
                 here = width + client
-                detour = (matrix[stops[:-1], here] + matrix[here, stops[1:]] - matrix[stops[:-1], stops[1:]]) / TICKS_PER_S
+                detour = (
+                    matrix[stops[:-1], here] + matrix[here, stops[1:]] - matrix[stops[:-1], stops[1:]]
+                ) / TICKS_PER_S
                 arrival = clock[:-1] + matrix[stops[:-1], here] / TICKS_PER_S
                 late, wait = np.maximum(arrival - end, 0), np.maximum(start - arrival, 0)
                 cost = detour + wait + 100 * late

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyvrp
 
-from geo.algorithms.routing.encode import TICKS_PER_S, Encoded, Task
+from geo.algorithms.routing.encode import Encoded, Task
 from geo.model.network import Arcs
 from geo.model.patrol import PatrolProblem, Route, Step
 

@@ -236,7 +236,7 @@ def _matrix(
         ]
     )
     total = travel_s[np.ix_(ends, starts)] + serve[None, :]
-    ticks = np.rint(np.minimum(total, FAR_S) * TICKS_PER_S).astype(np.int64)
+    ticks: NDArray[np.int64] = np.rint(np.minimum(total, FAR_S) * TICKS_PER_S).astype(np.int64)
     np.fill_diagonal(ticks, 0)
     return ticks
 
@@ -269,19 +269,17 @@ def as_vrp(
     group_of = {task: number for number, group in enumerate(alternatives) for task in group}
     clients = []
     for number, task in enumerate(encoded.tasks):
-        window = {}
-        if task.window is not None:
-            early = _ticks(task.window[0])
-            window = {"tw_early": early, "tw_late": max(early, _ticks(task.window[1] - _MARGIN_S))}
+        early, late = (0.0, FAR_S) if task.window is None else task.window
         stay = problem.visits[task.visit].service_duration_s if task.visit >= 0 else 0.0
         clients.append(
             pyvrp.Client(
                 location=width + number,
                 service_duration=_ticks(stay),
+                tw_early=_ticks(early),
+                tw_late=_ticks(max(early, late - _MARGIN_S)),
                 required=not prizes and number not in group_of,
                 prize=_ticks(_PRIZE_S * (_VISIT_WEIGHT if task.visit >= 0 else 1)) if prizes else 0,
                 group=group_of.get(number),
-                **window,
             )
         )
     # an open group must not be required when its members may be left out
@@ -292,8 +290,8 @@ def as_vrp(
         clients=clients,
         depots=[pyvrp.Depot(location=number) for number in range(width)],
         vehicle_types=_vehicle_types(problem, encoded, target_s, overtime_cost),
-        distance_matrices=[zero] * len(encoded.durations),
-        duration_matrices=list(encoded.durations),
+        distance_matrices=[zero] * len(encoded.durations),  # type: ignore[list-item]  # its stubs ask for ndarray[int]
+        duration_matrices=list(encoded.durations),  # type: ignore[arg-type]
         groups=groups,
     )
 

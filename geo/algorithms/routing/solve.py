@@ -111,7 +111,7 @@ class _Search:
     def __init__(self, problem: PatrolProblem, encoded: Encoded, params: SolveParams, progress: Progress) -> None:
         self._problem, self._encoded, self._params, self._progress = problem, encoded, params, progress
         self.best: list[list[int]] = [[] for _ in problem.teams]
-        self._data = as_vrp(problem, encoded, prizes=False) if encoded.tasks else None
+        self._data = as_vrp(problem, encoded, prizes=False)
         self._iterations = 0
         self._stopped = False
 
@@ -127,9 +127,7 @@ class _Search:
         self.best, best_key = current, self._quality(current)
         for number in range(params.rounds):
             target = float(np.mean(self._durations(current)))
-            data = as_vrp(
-                self._problem, self._encoded, prizes=prizes, target_s=target, overtime_cost=params.fairness
-            )
+            data = as_vrp(self._problem, self._encoded, prizes=prizes, target_s=target, overtime_cost=params.fairness)
             stop = _Stop(
                 begun + params.seconds * (number + 1) / params.rounds,
                 None if params.iterations is None else params.iterations // params.rounds,
@@ -157,7 +155,7 @@ class _Search:
         matrix = encoded.durations[encoded.modes.index(self._problem.teams[team].mode)]
         depot = encoded.depots.index(self._problem.teams[team].depot_node)
         while order:
-            route = pyvrp.Route(self._data, order, team)
+            route = _route(self._data, order, team)
             late = [activity.idx for activity in route.schedule() if activity.is_client() and activity.time_warp > 0]
             if route.is_feasible():
                 break
@@ -176,7 +174,7 @@ class _Search:
         durations = np.zeros(len(clients))
         for team, order in enumerate(clients):
             if order:
-                durations[team] = pyvrp.Route(self._data, order, team).duration() / TICKS_PER_S
+                durations[team] = _route(self._data, order, team).duration() / TICKS_PER_S
         return durations
 
     def _quality(self, clients: list[list[int]]) -> tuple[int, float, float]:
@@ -190,7 +188,7 @@ class _Search:
         problem, encoded = self._problem, self._encoded
         starts = []
         for team, order in enumerate(self.best):
-            at = pyvrp.Route(self._data, order, team).start_time() / TICKS_PER_S if order else 0.0
+            at = _route(self._data, order, team).start_time() / TICKS_PER_S if order else 0.0
             starts.append(max(at, problem.teams[team].shift_start_s))
         served = {client for order in self.best for client in order}
         left_out = [group for group in encoded.groups if served.isdisjoint(group)]
@@ -215,8 +213,12 @@ class _Search:
         )
 
 
+def _route(data: pyvrp.ProblemData, clients: list[int], team: int) -> pyvrp.Route:
+    return pyvrp.Route(data, clients, team)
+
+
 def _solution(data: pyvrp.ProblemData, clients: list[list[int]]) -> pyvrp.Solution:
-    return pyvrp.Solution(data, [pyvrp.Route(data, order, team) for team, order in enumerate(clients) if order])
+    return pyvrp.Solution(data, [_route(data, order, team) for team, order in enumerate(clients) if order])
 
 
 def _local_search(
@@ -231,7 +233,9 @@ def _local_search(
     As ``pyvrp.solve``, but the neighbourhood is computed once for all rounds: it does not depend on the target.
     """
     params = pyvrp.SolveParams()
-    search = LocalSearch(data, pyvrp.RandomNumberGenerator(seed=seed), neighbours, PerturbationManager(params.perturbation))
+    search = LocalSearch(
+        data, pyvrp.RandomNumberGenerator(seed=seed), neighbours, PerturbationManager(params.perturbation)
+    )
     for operator in params.operators:
         if operator.supports(data):
             search.add_operator(operator(data))

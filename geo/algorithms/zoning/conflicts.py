@@ -17,7 +17,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo.algorithms.partition.adjacency import group_connected
+from geo.algorithms.components import group_connected
 from geo.algorithms.partition.overlay import NO_CELL
 from geo.algorithms.zoning.unify import COMMUNITY, Overlaid, Unified, UnifyParams
 from geo.model.frames import SCHEMAS, empty_frame
@@ -102,7 +102,7 @@ def _strays(
     areas = overlaid.faces.areas_m2
     held = (mine != NO_CELL) & (theirs != NO_CELL)
     table = pd.DataFrame({"mine": mine[held], "theirs": theirs[held], "area": areas[held]})
-    table = table.groupby(["mine", "theirs"], as_index=False)["area"].sum()
+    table = table.groupby(["mine", "theirs"]).agg({"area": "sum"}).reset_index()
     table = table.sort_values(["mine", "area", "theirs"], ascending=[True, False, True]).drop_duplicates("mine")
     whole = np.bincount(mine[mine != NO_CELL], weights=areas[mine != NO_CELL])
     share = table["area"].to_numpy() / whole[table["mine"]]
@@ -113,9 +113,7 @@ def _strays(
     return np.asarray((home != NO_CELL) & (theirs != NO_CELL) & (theirs != home), dtype=bool)
 
 
-def _connected(
-    overlaid: Overlaid, chosen: NDArray[np.bool_], label: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
+def _connected(overlaid: Overlaid, chosen: NDArray[np.bool_], label: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Return the connected groups of chosen faces that have one label."""
     first, second = overlaid.borders.first, overlaid.borders.second
     linked = chosen[first] & chosen[second] & (label[first] == label[second]).all(axis=1)

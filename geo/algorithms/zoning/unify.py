@@ -151,9 +151,7 @@ def unify_zonings(
     return Unified(cells, lineage, overlaid, slivers, unassigned)
 
 
-def _overlay(
-    zonings: Mapping[str, gpd.GeoDataFrame], communities: gpd.GeoDataFrame, params: UnifyParams
-) -> Overlaid:
+def _overlay(zonings: Mapping[str, gpd.GeoDataFrame], communities: gpd.GeoDataFrame, params: UnifyParams) -> Overlaid:
     sources = {**zonings, COMMUNITY: communities}
     faces = overlay_layers([frame.geometry.to_numpy() for frame in sources.values()], params.grid_size_m)
     return Overlaid(faces, shared_borders(faces.polygons), tuple(sources), sources)
@@ -173,9 +171,7 @@ def _shares(overlaid: Overlaid, groups: NDArray[np.int64]) -> pd.DataFrame:
     """Return the area of every source polygon in every group: columns layer, row, group, area_m2."""
     faces = overlaid.faces
     face, layer = np.nonzero(faces.members != NO_CELL)
-    table = np.concatenate(
-        [np.column_stack((face, layer, faces.members[face, layer])), faces.overlaps.reshape(-1, 3)]
-    )
+    table = np.concatenate([np.column_stack((face, layer, faces.members[face, layer])), faces.overlaps.reshape(-1, 3)])
     frame = pd.DataFrame(
         {
             "layer": table[:, 1],
@@ -184,7 +180,7 @@ def _shares(overlaid: Overlaid, groups: NDArray[np.int64]) -> pd.DataFrame:
             "area_m2": faces.areas_m2[table[:, 0]],
         }
     )
-    return frame.groupby(["layer", "row", "group"], as_index=False)["area_m2"].sum()
+    return frame.groupby(["layer", "row", "group"]).agg({"area_m2": "sum"}).reset_index()
 
 
 def _communities(
@@ -206,9 +202,9 @@ def _communities(
         others = shares[shares["layer"] != layer]
         by_cell = others.assign(community=community[others["group"]])
         by_cell = by_cell[by_cell["community"] != NO_CELL]
-        totals = by_cell.groupby(["layer", "row", "community"], as_index=False)["area_m2"].sum()
+        totals = by_cell.groupby(["layer", "row", "community"]).agg({"area_m2": "sum"}).reset_index()
         wanted = others[others["group"].isin(unassigned)].merge(totals, on=["layer", "row"], suffixes=("", "_there"))
-        votes = wanted.groupby(["group", "community"], as_index=False)["area_m2_there"].sum()
+        votes = wanted.groupby(["group", "community"]).agg({"area_m2_there": "sum"}).reset_index()
         votes = votes.sort_values(["group", "area_m2_there", "community"], ascending=[True, False, True])
         votes = votes.drop_duplicates("group")
         community[votes["group"]] = votes["community"]
