@@ -14,6 +14,7 @@ def _labels() -> dict[str, dict[str, Phrase]]:
         "facility": _facility_labels(),
         "conflict": {
             "border": phrase("Border shifted"),
+            "straddle": phrase("Reaches across"),
             "gap": phrase("Gap"),
             "overlap": phrase("Overlap"),
             "unassigned": phrase("Unassigned"),

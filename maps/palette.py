@@ -16,7 +16,13 @@ TEAM_COLOURS = (
     "#1f6fb2", "#d1495b", "#2b8a5a", "#8e5ea2", "#c07f00", "#00838f",
     "#a0522d", "#4b5fc0", "#6b8e23", "#c2185b", "#37627e", "#7a4f9a",
 )  # fmt: skip
-CONFLICT_COLOURS = {"border": "#c2410c", "gap": "#1d5fd0", "overlap": "#a21caf", "unassigned": "#52606d"}
+CONFLICT_COLOURS = {
+    "border": "#c2410c",
+    "straddle": "#b7791f",
+    "gap": "#1d5fd0",
+    "overlap": "#a21caf",
+    "unassigned": "#52606d",
+}
 RISK_FILLS = ("#fff3c4", "#fdd784", "#fba94c", "#ef6c33", "#c8321f", "#8b1220")
 HEAT_RAMP = ("#fff3c400", "#ffe28ab0", "#fdb863d0", "#f0743ae0", "#cf2f27ec", "#7f0d24f2")
 """Colours with opacity from no intensity to the highest."""

@@ -104,9 +104,10 @@ def _finding(
     **context: float,
 ) -> Finding:
     rows = frame.loc[mask, "row"].to_numpy()
-    point = shapely.point_on_surface(geometry[mask][0])
+    first = geometry[mask][0]
     place = (None, None)
-    if point is not None and not point.is_empty and np.isfinite([point.x, point.y]).all():
+    if np.isfinite(shapely.bounds(first)).all():  # neither missing nor empty nor endless
+        point = shapely.point_on_surface(first)
         place = (point.x, point.y)
     count = int(mask.sum())
     return Finding(code, severity, message, count, list_rows(rows), *place, {"count": count, **context})  # type: ignore[arg-type]
@@ -122,6 +123,9 @@ def _repair_polygons(geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_]
     result[invalid] = shapely.make_valid(geometry[invalid], method="structure", keep_collapsed=False)
     result[~polygonal] = shapely.MultiPolygon()
     result = _polygon_parts(result)
+    overlapping = ~shapely.is_valid(result)  # the parts of a valid collection may overlap
+    result[overlapping] = _polygon_parts(shapely.make_valid(result[overlapping], method="structure"))
+    invalid |= overlapping
     moved = float(np.abs(shapely.area(result[invalid]) - before[invalid]).sum())
     return result, invalid, moved
 

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from geo.errors import SchemaError
@@ -36,6 +37,13 @@ class ColumnChoice:
     unmapped: tuple[str, ...]
     personal: tuple[str, ...]
 
+    def without(self, target: str) -> ColumnChoice:
+        """Return the choice with a column of ours left open; its source column stays as an attribute."""
+        if target not in self.chosen:
+            return self
+        chosen = {other: column for other, column in self.chosen.items() if other != target}
+        return ColumnChoice(chosen, (*self.unmapped, self.chosen[target]), self.personal)
+
 
 @cache
 def _table() -> dict[str, Any]:
@@ -43,7 +51,10 @@ def _table() -> dict[str, Any]:
 
 
 def _normalise(name: str) -> str:
-    return name.strip().casefold().replace("_", "").replace("-", "").replace(" ", "")
+    name = name.strip().casefold()
+    if name.lstrip("-").isdigit():
+        return name  # -1 and 1 differ
+    return name.replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _forms(name: str) -> set[str]:
@@ -97,7 +108,7 @@ def choose_columns(kind: str, columns: list[str], wanted: Mapping[str, str]) -> 
 
 def _is_personal(column: str) -> bool:
     form = _normalise(column)
-    return any(_normalise(name) in form for name in _table()["personal"]["names"])
+    return any(_normalise(name) in form or form in _forms(name) for name in _table()["personal"]["names"])
 
 
 def translate_values(values: pd.Series, table: str, default: str | None) -> tuple[pd.Series, pd.Series]:
@@ -137,10 +148,17 @@ def pack_attributes(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)) or value == ""
+    return (
+        value is None
+        or value is pd.NaT
+        or (isinstance(value, float) and math.isnan(value))
+        or (isinstance(value, str) and not value)
+    )
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, np.ndarray):  # lists of GeoJSON and GeoPackage
+        return value.tolist()
     return value.item() if hasattr(value, "item") else str(value)

@@ -15,7 +15,8 @@ from geo.errors import SchemaError
 from geo.formats.columns import ColumnChoice, pack_attributes, translate_values
 from geo.model.reports import Finding, list_rows
 
-_TIME_OF_DAY = re.compile(r"^\s*(\d{1,2})[::](\d{2})(?:[::](\d{2}))?\s*$")
+_TIME_OF_DAY = re.compile(r"^\s*(\d{1,2})[:：]([0-5]\d)(?:[:：]([0-5]\d))?\s*$")
+_HAS_OFFSET = re.compile(r":\d{2}(?:[:.]\d+)*\s*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$")
 _DAY_S = 86_400
 
 
@@ -236,14 +237,23 @@ def _times_of_day(conformer: Conformer, target: str) -> pd.Series:
 
 def _incident(conformer: Conformer, zone: ZoneInfo) -> None:
     conformer.require_column("occurred_at")
-    raw = conformer.rows[conformer.choice.chosen["occurred_at"]]
-    at = pd.to_datetime(raw, errors="coerce", format=None if pd.api.types.is_datetime64_any_dtype(raw) else "mixed")
-    if at.dt.tz is None:
-        at = at.dt.tz_localize(zone, ambiguous=False, nonexistent="shift_forward")
+    at = _instants(conformer.rows[conformer.choice.chosen["occurred_at"]], conformer.text("occurred_at"), zone)
     conformer.frame["kind"] = conformer.text("kind").replace("", "-")
-    conformer.frame["occurred_at"] = at.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    conformer.frame["occurred_at"] = at.astype("datetime64[us, UTC]")
     conformer.frame["cell_code"] = None
     bad = at.isna().to_numpy()
     message = "{count} incidents have no readable time (column '{column}') and were left out."
     conformer.report(bad, "no_time", message, column=conformer.choice.chosen["occurred_at"])
     conformer.frame = conformer.frame[~bad]
+
+
+def _instants(raw: pd.Series, texts: pd.Series, zone: ZoneInfo) -> pd.Series:
+    """Return instants in UTC; those without an offset are meant in the zone, what cannot be read is missing."""
+    if pd.api.types.is_datetime64_any_dtype(raw):
+        at, has_offset = pd.to_datetime(raw, utc=True), pd.Series(raw.dt.tz is not None, index=raw.index)
+    else:
+        # as text: pandas takes a number such as 20240315 for nanoseconds since 1970
+        at = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True)
+        has_offset = texts.str.contains(_HAS_OFFSET)
+    local = at.dt.tz_localize(None).dt.tz_localize(zone, ambiguous=False, nonexistent="shift_forward")
+    return at.where(has_offset, local.dt.tz_convert("UTC"))

@@ -66,7 +66,7 @@ def detect_dbf_encoding(dbf: Path) -> EncodingChoice:
     utf8 = _share_decodable(foreign, "utf-8")
     if utf8 == 1.0 and (len(foreign) > 2 or "gb18030" not in declared):
         return EncodingChoice("utf-8", "every value is valid UTF-8")
-    candidates = [*declared, "gb18030", "big5", "cp1252"]
+    candidates = [*declared, "gb18030", "big5", "cp1252", *(["utf-8"] if utf8 == 1.0 else [])]
     scores = {name: (_share_decodable(foreign, name), _likeness(foreign, name)) for name in dict.fromkeys(candidates)}
     best = max(scores, key=lambda name: (scores[name][0] >= 0.999, scores[name][1], -candidates.index(name)))
     if scores[best][0] < 0.999:
@@ -110,7 +110,9 @@ def _read_text_bytes(dbf: Path) -> tuple[list[bytes], int]:
             break
         values.add(blob[start : start + 11].split(b"\0")[0])
         length = blob[start + 16]
-        if blob[start + 11 : start + 12] == b"C":
+        if offset + length > width:
+            raise FileFormatError("'{file}' is not a dBase table: its header is broken.", file=dbf.name)
+        if blob[start + 11 : start + 12] == b"C" and length:
             column = np.ascontiguousarray(records[:, offset : offset + length]).view(f"S{length}").ravel()
             values.update(value.rstrip() for value in np.unique(column)[:_MAX_SAMPLE_VALUES].tolist())
         offset += length

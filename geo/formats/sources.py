@@ -7,11 +7,13 @@ import io
 import json
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pyogrio.errors
@@ -136,6 +138,8 @@ def _read_file(path: Path, params: SourceParams) -> SourceLayer:
 
 def _read_gdal(path: Path, source: Path | str | io.BytesIO, params: SourceParams) -> SourceLayer:
     """Read what GDAL reads; a shapefile gets its encoding from its bytes."""
+    if isinstance(source, Path) and "!" in str(source):
+        return _read_renamed(path, params)
     encoding, reason = "utf-8", "the format prescribes UTF-8"
     is_shapefile = path.suffix.lower() == ".shp"
     if is_shapefile:
@@ -146,9 +150,11 @@ def _read_gdal(path: Path, source: Path | str | io.BytesIO, params: SourceParams
         layer = params.layer or _only_layer_name(path, source)
         if isinstance(source, io.BytesIO):
             source.seek(0)
-        frame = pyogrio.read_dataframe(
-            source, layer=layer, encoding=encoding if is_shapefile else None, on_invalid="ignore"
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types")  # measures are not used here
+            frame = pyogrio.read_dataframe(
+                source, layer=layer, encoding=encoding if is_shapefile else None, on_invalid="ignore"
+            )
     except UnicodeDecodeError as error:
         raise FileFormatError(
             "'{file}': attribute text cannot be read as {encoding}. Name its encoding.",
@@ -161,12 +167,24 @@ def _read_gdal(path: Path, source: Path | str | io.BytesIO, params: SourceParams
         raise FileFormatError("'{file}' cannot be read: {reason}", file=path.name, reason=str(error)) from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise FileFormatError("'{file}' is a table without geometry.", file=path.name)
+    _require_coordinates(frame, path)
     frame, crs_reason = _with_crs(frame, path, params)
     return SourceLayer(_swapped(frame, params), path.name, layer, encoding, reason, crs_reason)
 
 
+def _require_coordinates(frame: gpd.GeoDataFrame, path: Path) -> None:
+    if np.isnan(frame.total_bounds).all():
+        raise FileFormatError(
+            "'{file}' holds no geometry that can be used ({count} rows). Export it again as points, lines or polygons.",
+            file=path.name,
+            count=len(frame),
+        )
+
+
 def _only_layer_name(path: Path, source: Path | str | io.BytesIO) -> str:
-    names = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types")
+        names = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
     if len(names) != 1:
         raise FileFormatError(
             "'{file}' holds {count} layers ({names}). Name the one to import.",
@@ -181,6 +199,16 @@ def _sidecar(path: Path, suffix: str) -> Path | None:
     """Return the file beside a shapefile that has a suffix, whatever its case."""
     name = f"{path.stem}{suffix}".lower()
     return next((sibling for sibling in path.parent.iterdir() if sibling.name.lower() == name), None)
+
+
+def _read_renamed(path: Path, params: SourceParams) -> SourceLayer:
+    """Read a copy under a name without ``!``, which pyogrio takes for the border between archive and member."""
+    with tempfile.TemporaryDirectory(prefix="yiwang-") as directory:
+        stem = path.stem.replace("!", "_")
+        for sibling in path.parent.iterdir():
+            if sibling.stem == path.stem and sibling.is_file():
+                shutil.copyfile(sibling, Path(directory) / f"{stem}{sibling.suffix}")
+        return _with_source(_read_file(Path(directory) / f"{stem}{path.suffix}", params), path.name)
 
 
 def _read_without_index(path: Path, params: SourceParams) -> SourceLayer:
@@ -234,7 +262,7 @@ def _with_crs(frame: gpd.GeoDataFrame, path: Path, params: SourceParams) -> tupl
 
 def _guess_crs(frame: gpd.GeoDataFrame) -> dict[str, str]:
     """Return what the size of the coordinates suggests, for the error message only: it is never assumed."""
-    minx, miny, maxx, maxy = frame.total_bounds
+    minx, miny, maxx, maxy = np.nan_to_num(frame.total_bounds)
     if max(abs(minx), abs(maxx)) <= 180 and max(abs(miny), abs(maxy)) <= 90:
         return {"guess": "degrees", "example": f"EPSG:{CGCS2000_EPSG}"}
     zone = int(minx // 1e6)
@@ -306,6 +334,7 @@ def _points(path: Path, table: pd.DataFrame, params: SourceParams, encoding: str
         _with_crs(frame, path, params)
     crs = _parse_crs(crs_text) if crs_text else CRS.from_epsg(WGS84_EPSG)
     frame = gpd.GeoDataFrame(table.drop(columns=[x_name, y_name]), geometry=gpd.points_from_xy(x, y), crs=crs)
+    _require_coordinates(frame, path)
     crs_reason = "given by the user" if crs_text else "columns of longitude and latitude, WGS 84 assumed"
     return SourceLayer(frame, path.name, path.stem, encoding, reason, crs_reason)
 

@@ -71,7 +71,7 @@ FACILITY_KINDS = (
     "bus_stop", "rail_station", "market", "party_service", "elder_care", "park", "substation", "bank", "fuel_station",
     "government", "fire_station", "shelter", "other",
 )  # fmt: skip
-CONFLICT_KINDS = ("border", "gap", "overlap", "unassigned")
+CONFLICT_KINDS = ("border", "straddle", "gap", "overlap", "unassigned")
 LEG_KINDS = ("serve", "deadhead")
 
 _SCHEMAS = (

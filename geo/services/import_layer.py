@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
+from zoneinfo import available_timezones
 
 import geopandas as gpd
 import numpy as np
@@ -20,7 +21,7 @@ from geo.formats.columns import choose_columns
 from geo.formats.conform import Conformer, conform_layer
 from geo.formats.sources import SourceLayer, SourceParams, read_source
 from geo.model.crs import WGS84_EPSG, default_metric_epsg, require_metric_epsg
-from geo.model.frames import IMPORT_KINDS, SCHEMAS, require_frame
+from geo.model.frames import FACILITY_KINDS, IMPORT_KINDS, SCHEMAS, require_frame
 from geo.model.progress import Progress, ignore_progress
 from geo.model.project import Project
 from geo.model.reports import Finding, ImportReport
@@ -50,10 +51,11 @@ class ImportParams:
     mode
         ``append`` adds to the layer, ``replace`` empties it first. None: facilities, incidents, buildings and teams are
         added; a zoning, communities and streets are replaced.
-    project_name, project_epsg
-        For the first import, which makes the project: its name, and its metric CRS (None takes the zone that fits).
+    project_name, project_epsg, project_time_zone
+        For the first import, which makes the project: its name, its metric CRS (None takes the zone that fits), and the
+        IANA name of its time zone (None takes the default of a project).
     facility_kind
-        Kind of all facilities of the file, where no column says it.
+        Kind of all facilities of the file; a column that would say it stays an attribute.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class ImportParams:
     mode: Literal["append", "replace"] | None = None
     project_name: str = ""
     project_epsg: int | None = None
+    project_time_zone: str | None = None
     facility_kind: str | None = None
 
     def __post_init__(self) -> None:
@@ -76,6 +79,16 @@ class ImportParams:
             raise ParameterError(
                 "A zoning needs a key of lower-case letters, digits, '-' or '_', such as 'police'; given was '{given}'.",
                 given=self.zoning_id,
+            )
+        if self.facility_kind is not None and self.facility_kind not in FACILITY_KINDS:
+            raise ParameterError(
+                "'{kind}' is not a kind of facility. Known are {kinds}.",
+                kind=self.facility_kind,
+                kinds=", ".join(FACILITY_KINDS),
+            )
+        if self.project_time_zone is not None and self.project_time_zone not in available_timezones():
+            raise ParameterError(
+                "'{zone}' is not a time zone. Give an IANA name such as Asia/Shanghai.", zone=self.project_time_zone
             )
 
     @property
@@ -129,6 +142,8 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     progress("Mapping the columns", 0.5)
     names = [str(name) for name in rows.columns if name != rows.geometry.name]
     choice = choose_columns(params.kind, names, params.columns)
+    if params.kind == "facility" and params.facility_kind is not None:
+        choice = choice.without("kind")
     conformer = Conformer(repaired.frame, choice, source.source)
     frame = conform_layer(params.kind, conformer, _taken(store, params, table), project.time_zone)
     if params.facility_kind is not None and params.kind == "facility":
@@ -175,7 +190,8 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
             _require_plausible_degrees(source, centre)
             epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
         require_metric_epsg(epsg)
-        return Project(params.project_name or source.layer, epsg)
+        project = Project(params.project_name or source.layer, epsg)
+        return replace(project, time_zone=params.project_time_zone) if params.project_time_zone else project
     project = store.project()
     if params.project_epsg not in (None, project.epsg):
         raise ParameterError(

@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geo.model.frames import SCHEMAS
+from geo.model.frames import FACILITY_KINDS, SCHEMAS
 from geo.storage.store import Store, Transaction, open_store
+
+__all__ = ["STEPS", "Store", "change_stamp", "open_project", "project_status", "read_reports"]
 
 STEPS = ("import", "unify", "network", "risk", "plan")
 """The steps in the order of the work; the names are those of the reports."""
@@ -52,6 +54,7 @@ def project_status(store: Store) -> dict[str, Any]:
     -------
     dict
         ``exists``; ``project`` (name, epsg, time_zone, code_prefix, backend); ``counts``: table → rows; ``zonings``;
+        ``teams``: names with kind, mode and shift; ``facility_kinds``: kind → number;
         ``steps``: step → ``state`` (``missing``, ``done`` or ``stale``), ``possible``, ``needs`` (tables without rows that
         it needs), ``reasons`` (why it is out of date: ``{"code": "newer_import", "layer": …}`` or
         ``{"code": "newer_step", "step": …}``), ``at`` and ``report`` (the newest).
@@ -63,11 +66,14 @@ def project_status(store: Store) -> dict[str, Any]:
     """
     if not store.exists():
         steps = {step: _step_status(step, {}, [], {}) for step in STEPS}
-        return {"exists": False, "project": None, "counts": {}, "zonings": [], "steps": steps}
+        nothing: dict[str, Any] = {"exists": False, "project": None, "counts": {}, "zonings": [], "teams": []}
+        return nothing | {"facility_kinds": {}, "steps": steps}
     with store.begin() as transaction:
         project = transaction.project
         counts = {table: transaction.count(table) for table in SCHEMAS}
         zonings = transaction.read("zoning").to_dict("records")
+        teams = transaction.read("team").drop(columns="geometry").to_dict("records")
+        kinds = {kind: transaction.count("facility", where={"kind": kind}) for kind in FACILITY_KINDS}
         reports = transaction.reports()
         plan_params = _newest_plan_params(transaction) if counts["plan"] else {}
     return {
@@ -81,6 +87,8 @@ def project_status(store: Store) -> dict[str, Any]:
         },
         "counts": counts,
         "zonings": zonings,
+        "teams": teams,
+        "facility_kinds": {kind: count for kind, count in kinds.items() if count},
         "steps": {step: _step_status(step, counts, reports, plan_params) for step in STEPS},
     }
 
@@ -123,6 +131,20 @@ def _reasons(step: str, later: Sequence[dict[str, Any]], plan_params: Mapping[st
         *({"code": "newer_import", "layer": kind} for kind in _USED_IMPORTS.get(step, ()) if kind in imported),
         *({"code": "newer_step", "step": other} for other in steps if other in run),
     ]
+
+
+def read_reports(store: Store, step: str) -> list[dict[str, Any]]:
+    """Return what a step reported each time it ran, oldest first; see :data:`STEPS`.
+
+    Raises
+    ------
+    ProjectNotFoundError
+        There is no project.
+    StorageError
+        The store cannot be read.
+    """
+    with store.begin() as transaction:
+        return list(transaction.reports(step))
 
 
 def change_stamp(store: Store) -> str:

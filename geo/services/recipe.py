@@ -3,6 +3,7 @@
 A recipe is TOML::
 
     name = "青泠街道"
+    time_zone = "Asia/Shanghai"  # may be left out
 
     [[import]]
     file = "社区.shp"            # relative to the recipe, or to a folder named by an environment variable: ${NAME}/…
@@ -88,15 +89,16 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise InputError("Recipe '{file}' cannot be read: {reason}", file=str(path), reason=str(error)) from error
-    unknown = set(table) - {"name", "import", *_STEPS}
+    unknown = set(table) - {"name", "time_zone", "import", *_STEPS}
     if unknown:
         raise ParameterError("Recipe '{file}': unknown key '{key}'.", file=path.name, key=sorted(unknown)[0])
     name = str(table.get("name", path.stem))
+    project = {"project_name": name, "project_time_zone": table.get("time_zone")}
     imports = []
     for given in table.get("import", []):
         entry = dict(given)
         file = _resolve(path, str(entry.pop("file", "")))
-        imports.append((file, read_params(ImportParams, {"project_name": name, **entry})))
+        imports.append((file, read_params(ImportParams, {**project, **entry})))
     params = {"unify": UnifyParams, "network": NodingParams, "risk": IntensityParams, "plan": PatrolParams}
     steps = {step: read_params(params[step], table[step]) if step in table else None for step in _STEPS}
     return Recipe(name, tuple(imports), **steps)

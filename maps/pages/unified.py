@@ -119,14 +119,14 @@ def _conflict_layers(view: ProjectView, encoder: Encoder) -> list[MapLayer]:
     if not has_rows(view, "conflict"):
         return []
     frame = view.layer("conflict")
-    names = zoning_names(view)
+    names, cells = zoning_names(view), _cell_names(view)
     layers = []
     for kind in reversed(CONFLICT_KINDS):
         part = frame[frame["kind"] == kind].sort_values("conflict_id")
         if len(part) == 0:
             continue
         colour = CONFLICT_COLOURS[kind]
-        titles = [_parties(row, names) for row in records(part)]
+        titles = [_parties(row, names, cells) for row in records(part)]
         layers.append(
             area_layer(
                 f"conflict-{kind}",
@@ -167,12 +167,25 @@ def _conflict_popup(kind: str) -> Popup:
     )
 
 
-def _parties(row: dict[str, Any], names: dict[str, str]) -> str:
-    """Return who disagrees: zoning and cell on both sides."""
+def _cell_names(view: ProjectView) -> dict[tuple[str, str], str]:
+    """Return zoning and code → the name that the department uses; communities under the zoning ``community``."""
+    cells, communities = rows_of(view, "cell"), rows_of(view, "community")
+    names = (
+        dict(zip(zip(cells["zoning_id"], cells["code"], strict=True), cells["name"], strict=True)) if len(cells) else {}
+    )
+    if len(communities):
+        names |= {
+            ("community", code): name for code, name in zip(communities["code"], communities["name"], strict=True)
+        }
+    return names
+
+
+def _parties(row: dict[str, Any], names: dict[str, str], cells: dict[tuple[str, str], str]) -> str:
+    """Return who disagrees: zoning and cell on both sides, by name."""
     sides = []
     for zoning, cell in ((row["zoning_a"], row["cell_a"]), (row["zoning_b"], row["cell_b"])):
-        words = [names.get(zoning, zoning) if not is_missing(zoning) else "", cell if not is_missing(cell) else ""]
-        text = " ".join(str(word) for word in words if word)
+        words = [names.get(zoning, "") if not is_missing(zoning) else "", cells.get((zoning, cell), cell)]
+        text = " ".join(str(word) for word in words if word and not is_missing(word))
         if text:
             sides.append(text)
     return " ↔ ".join(sides) or "–"
@@ -191,7 +204,7 @@ def conflict_totals(view: ProjectView) -> list[dict[str, Any]]:
 
 
 def _context(view: ProjectView) -> dict[str, Any]:
-    names = zoning_names(view)
+    names, cells = zoning_names(view), _cell_names(view)
     frame = rows_of(view, "conflict")
     rows = records(frame.sort_values("conflict_id")) if len(frame) else []
     seen: dict[str, int] = {}
@@ -201,7 +214,7 @@ def _context(view: ProjectView) -> dict[str, Any]:
         if len(listed) < LISTED_CONFLICTS:
             community = "" if is_missing(row["community_name"]) else row["community_name"]
             listed.append(
-                {**row, "place": place, "parties": _parties(row, names), "community": verbatim(community),
+                {**row, "place": place, "parties": _parties(row, names, cells), "community": verbatim(community),
                  "colour": CONFLICT_COLOURS[row["kind"]]}
             )  # fmt: skip
     return {

@@ -50,6 +50,8 @@ def build_network(
     ------
     MissingLayerError
         There are no streets.
+    GeometryError
+        All streets are too short to be told from a junction.
     """
     if streets.empty:
         raise MissingLayerError("No streets were imported. Import the street lines, then build the network.")

@@ -12,7 +12,10 @@ from scipy.spatial import cKDTree
 from shapely.ops import substring
 
 from geo.algorithms.components import group_connected
-from geo.errors import ParameterError
+from geo.errors import GeometryError, ParameterError
+
+_ON_LINE_M = 1e-6
+"""A point this near to a segment lies on it: crossings are computed in floating point."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ def node_lines(lines: NDArray[np.object_], level: NDArray[np.int64], params: Nod
         Shape (s,): 0 on the ground, other numbers on bridges and in tunnels.
     params
         Tolerance.
+
+    Raises
+    ------
+    GeometryError
+        Nothing remains because every line is shorter than twice the tolerance.
     """
     tree = shapely.STRtree(lines)
     crossing_line, crossing_point = _crossings(lines, level, tree)
@@ -84,9 +92,13 @@ def node_lines(lines: NDArray[np.object_], level: NDArray[np.int64], params: Nod
     cut_line = np.concatenate((crossing_line, touched[other]))
     cut_point = np.concatenate((crossing_point, ends[end[other]]))
     along = shapely.line_locate_point(lines[cut_line], cut_point)
+    own_line, own_along = _self_crossings(lines)
+    cut_line, along = np.concatenate((cut_line, own_line)), np.concatenate((along, own_along))
     inner = (along > params.tolerance_m) & (along < shapely.length(lines)[cut_line] - params.tolerance_m)
     pieces, source = _cut(lines, cut_line[inner], along[inner], params.tolerance_m)
-    crossings = len(np.unique(shapely.get_coordinates(crossing_point[inner[: len(crossing_line)]]).round(2), axis=0))
+    first, second = np.split(inner[: len(crossing_line)], 2)
+    crossed = crossing_point[: len(first)][first & second]  # where one of the two ends, they had a junction
+    crossings = len(np.unique(shapely.get_coordinates(crossed).round(2), axis=0))
     return _join_ends(pieces, source, crossings, params)
 
 
@@ -109,6 +121,21 @@ def _crossings(
     )
     which = np.concatenate((which[~is_line], which[is_line], which[is_line]))
     return np.concatenate((one[which], two[which])), np.concatenate((points, points))
+
+
+def _self_crossings(lines: NDArray[np.object_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return where lines cross or touch themselves: the line and the distance along it, once for each pass."""
+    found: list[tuple[int, float]] = []
+    for number in np.flatnonzero(~shapely.is_simple(lines)):
+        xy = shapely.get_coordinates(lines[number])
+        segments = shapely.linestrings(np.stack((xy[:-1], xy[1:]), axis=1))
+        begins = np.r_[0.0, np.cumsum(shapely.length(segments))[:-1]]
+        noded = shapely.get_parts(shapely.node(lines[number]))
+        points = shapely.points(np.unique(np.concatenate([_end(noded, 0), _end(noded, -1)]), axis=0))
+        point, segment = np.nonzero(shapely.dwithin(points[:, None], segments[None, :], _ON_LINE_M))
+        along = begins[segment] + shapely.line_locate_point(segments[segment], points[point])
+        found += [(int(number), float(at)) for at in along]
+    return np.array([line for line, _ in found], dtype=np.int64), np.array([at for _, at in found], dtype=np.float64)
 
 
 def _cut(
@@ -148,6 +175,11 @@ def _join_ends(
     moved = np.hypot(*(ends - xy[node]).T) > 1e-6
     from_node, to_node = np.split(node, 2)
     short = (from_node == to_node) & (shapely.length(pieces) <= 2 * params.tolerance_m)
+    if short.all():
+        raise GeometryError(
+            "All streets are shorter than twice the snapping tolerance ({t} m). Check the coordinate system of the streets.",
+            t=params.tolerance_m,
+        )
     pieces, source, from_node, to_node = pieces[~short], source[~short], from_node[~short], to_node[~short]
     coordinates, index = shapely.get_coordinates(pieces, return_index=True)
     starts = np.flatnonzero(np.diff(index, prepend=-1))

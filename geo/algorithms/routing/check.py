@@ -50,8 +50,8 @@ def check_plan(problem: PatrolProblem, plan: PatrolPlan) -> PlanCheck:
         visited.update(step.visit for step in route.steps if step.visit >= 0)
     required = set(problem.required_edges)
     for edge in required:
-        if (served[edge] > 0) == (edge in plan.unserved_edges):
-            errors.append(f"segment {edge} is served {served[edge]} times, listed as unserved: {served[edge] > 0}")
+        if served[edge] != (0 if edge in plan.unserved_edges else 1):
+            errors.append(f"segment {edge} is served {served[edge]} times")
     errors += [f"segment {edge} is served but not required" for edge in served if edge not in required]
     for visit in range(len(problem.visits)):
         if visited[visit] != (0 if visit in plan.unserved_visits else 1):

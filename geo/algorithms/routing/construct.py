@@ -2,7 +2,7 @@
 
 PyVRP starts from a random plan, from which thousands of street segments take minutes to come into order. Streets have a
 structure that a general solver does not know: a connected share of streets can be walked in one tour whose deadheads
-merely join its odd junctions. So the segments are cut into compact shares by weighted bisection, each share gets a tour
+merely join its odd junctions. So the segments are cut into compact shares by a weighted Voronoi diagram, each gets a tour
 (components joined by shortest links, odd junctions matched, Euler circuit), and the shares are resized until the tours last
 equally long.
 """
@@ -12,12 +12,14 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from geo.algorithms.components import group_connected
-from geo.algorithms.routing.encode import TICKS_PER_S, Encoded
+from geo.algorithms.routing.encode import FAR_S, TICKS_PER_S, Encoded
 from geo.model.patrol import PatrolProblem
 
 _RESIZINGS = 8
+_BALANCINGS = 120
 _SAME = 0.01
 
 
@@ -38,7 +40,12 @@ class Constructor:
         self._first = np.array([group[0] for group in encoded.groups], dtype=np.int64)
         nodes = np.array([(encoded.tasks[task].start, encoded.tasks[task].end) for task in self._first]).reshape(-1, 2)
         self._middle = problem.network.xy[nodes].mean(axis=1)
+        width = len(encoded.depots)
+        self._usable = [matrix[:width, width:].min(axis=0) < FAR_S * TICKS_PER_S for matrix in encoded.durations]
         self._work = self._work_by_mode()
+        self._depot_xy = problem.network.xy[[team.depot_node for team in problem.teams]]
+        pace = np.array([1 / problem.patrol_speed_mps[team.mode] for team in problem.teams])
+        self._anchor = (pace - pace.min()) / pace.max()
 
     def _work_by_mode(self) -> NDArray[np.float64]:
         """Return the time that each group takes each mode, shape (modes, groups); inf where closed."""
@@ -48,74 +55,80 @@ class Constructor:
         ]
         edges = np.array([tasks[i].edge for i in self._first], dtype=np.int64)
         work = []
-        for mode in self._encoded.modes:
+        for mode, usable in zip(self._encoded.modes, self._usable, strict=True):
             serve = self._problem.serve_times_s(mode)
-            work.append(np.where(edges >= 0, serve[edges], stay))
+            reached = np.array([usable[list(group)].any() for group in self._encoded.groups])
+            work.append(np.where(reached, np.where(edges >= 0, serve[edges], stay), np.inf))
         return np.array(work)
 
     def build(self) -> list[list[int]]:
-        """Return the clients of each team in order, resized until the tours last equally long."""
-        teams = self._problem.teams
-        rate = np.ones(len(teams))
-        for team, profile in enumerate(self._profile):
-            usable = np.isfinite(self._work[profile])
-            best = self._work.min(axis=0, where=np.isfinite(self._work), initial=np.inf)
-            rate[team] = best[usable].sum() / max(self._work[profile][usable].sum(), 1e-9)
+        """Return the clients of each team in order, the shares resized until the tours last equally long."""
+        teams = len(self._problem.teams)
+        extra_s = np.zeros(teams)
         best_plan: list[list[int]] = []
         best_longest = np.inf
-        share = rate / rate.sum()
+        weights, centres = np.zeros(teams), self._first_centres()
         for _ in range(_RESIZINGS):
-            plan = [self._tour(team, groups) for team, groups in enumerate(self._split(share))]
+            owner, weights, centres = self._share_out(extra_s, weights, centres)
+            plan = [self._tour(team, np.flatnonzero(owner == team)) for team in range(teams)]
             durations = np.array([self._duration(team, clients) for team, clients in enumerate(plan)])
             if durations.max() < best_longest:
                 best_plan, best_longest = plan, float(durations.max())
-            mean = durations.mean()
-            if durations.max() <= mean * (1 + _SAME):
+            if durations.max() <= durations.mean() * (1 + _SAME):
                 break
-            share *= np.clip(mean / np.maximum(durations, 0.05 * mean), 0.5, 2.0) ** 0.7
-            share /= share.sum()
+            work = np.bincount(owner, weights=self._team_work()[np.arange(len(owner)), owner], minlength=teams)
+            extra_s = (extra_s + durations - work) / 2
         return best_plan
 
-    def _split(self, share: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-        """Return the groups of each team: weighted bisection of the plane, teams ordered along the longer side."""
-        weight = self._work.min(axis=0, where=np.isfinite(self._work), initial=np.inf)
-        weight = np.where(np.isfinite(weight), weight, 0.0)
-        depots = self._problem.network.xy[[team.depot_node for team in self._problem.teams]]
-        result: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(share)
-        stack = [(np.arange(len(self._first)), np.arange(len(share)))]
-        while stack:
-            groups, teams = stack.pop()
-            if len(teams) == 1:
-                result[int(teams[0])] = groups
-                continue
-            middle = self._middle[groups]
-            axis = int(np.ptp(middle, axis=0).argmax()) if len(groups) else 0
-            teams = teams[np.lexsort((teams, depots[teams, axis]))]
-            half = len(teams) // 2
-            part = share[teams[:half]].sum() / max(share[teams].sum(), 1e-12)
-            order = np.lexsort((groups, middle[:, axis]))
-            done = np.cumsum(weight[groups[order]])
-            cut = int(np.searchsorted(done, part * done[-1])) if len(done) else 0
-            stack.append((groups[order[:cut]], teams[:half]))
-            stack.append((groups[order[cut:]], teams[half:]))
-        return self._exchange_closed(result)
+    def _team_work(self) -> NDArray[np.float64]:
+        """Return the time that each group takes each team, shape (groups, teams); inf where closed."""
+        return self._work[self._profile].T
 
-    def _exchange_closed(self, parts: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
-        """Give what a team's mode may not use to the nearest team that may."""
-        usable = np.isfinite(self._work)
-        centres = np.array(
-            [self._middle[part].mean(axis=0) if len(part) else self._problem.network.xy[team.depot_node]
-             for part, team in zip(parts, self._problem.teams, strict=True)]
-        )  # fmt: skip
-        owner = np.empty(len(self._first), dtype=np.int64)
-        for team, part in enumerate(parts):
-            owner[part] = team
-        profile = np.array(self._profile)
-        for group in np.flatnonzero(~usable[profile[owner], np.arange(len(owner))]):
-            able = np.flatnonzero(usable[profile, group])
-            if len(able):
-                owner[group] = able[np.hypot(*(centres[able] - self._middle[group]).T).argmin()]
-        return [np.flatnonzero(owner == team) for team in range(len(parts))]
+    def _first_centres(self) -> NDArray[np.float64]:
+        """Return a place for each team: spread over the work, then given to the teams with the nearest depots."""
+        teams = len(self._problem.teams)
+        depots = self._depot_xy
+        chosen = [int(np.hypot(*(self._middle - self._middle.mean(axis=0)).T).argmin())]
+        distance = np.full(len(self._middle), np.inf)
+        for _ in range(1, teams):
+            distance = np.minimum(distance, np.hypot(*(self._middle - self._middle[chosen[-1]]).T))
+            chosen.append(int(distance.argmax()))
+        places = self._middle[chosen]
+        away = np.hypot(depots[:, None, 0] - places[None, :, 0], depots[:, None, 1] - places[None, :, 1])
+        return np.asarray(places[linear_sum_assignment(away)[1]], dtype=np.float64)
+
+    def _share_out(
+        self, extra_s: NDArray[np.float64], weights: NDArray[np.float64], centres: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the team of each group, and the weights and centres that gave it.
+
+        A weighted Voronoi (power) diagram: a group goes to the team with the smallest squared distance plus weight among
+        those that may serve it; weights rise for teams with more than the mean time (work and deadheads so far) and
+        centres move to the middle of their share, those of slow teams less far from their depots, until times are even.
+        """
+        work = self._team_work()
+        closed = ~np.isfinite(work)
+        scale = float(np.ptp(self._middle, axis=0).max()) or 1.0
+        place = (self._middle - self._middle.mean(axis=0)) / scale
+        centres = (centres - self._middle.mean(axis=0)) / scale
+        depots = (self._depot_xy - self._middle.mean(axis=0)) / scale
+        rows = np.arange(len(place))
+        best: tuple[float, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]] | None = None
+        for step in range(_BALANCINGS):
+            cost = ((place[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2) + weights
+            owner = np.where(closed, np.inf, cost).argmin(axis=1)
+            load = np.bincount(owner, weights=work[rows, owner], minlength=len(centres)) + extra_s
+            if best is None or load.max() < best[0]:
+                best = float(load.max()), owner, weights, centres
+            weights = weights + 0.1 / (1 + step / 10) * np.clip(load / max(load.mean(), 1e-9) - 1, -1, 1)
+            if step % 5 == 4 and step < _BALANCINGS // 2:
+                count = np.bincount(owner, minlength=len(centres))
+                sums = [np.bincount(owner, weights=place[:, axis], minlength=len(centres)) for axis in (0, 1)]
+                middle = np.column_stack(sums) / np.maximum(count, 1)[:, None]
+                middle = self._anchor[:, None] * depots + (1 - self._anchor[:, None]) * middle
+                centres = np.where(count[:, None] > 0, middle, centres)
+        assert best is not None  # noqa: S101 - the loop runs
+        return best[1], best[2], best[3] * scale + self._middle.mean(axis=0)
 
     def _tour(self, team: int, groups: NDArray[np.int64]) -> list[int]:
         """Return the clients of the groups in the order of a tour from the team's depot, visits inserted."""
@@ -128,12 +141,13 @@ class Constructor:
                 edges[edge] = group
             else:
                 visits.append(group)
-        clients = [self._client(group, forward) for group, forward in self._euler(team, edges)]
+        clients = [self._client(team, group, forward=forward) for group, forward in self._euler(team, edges)]
         return self._insert_visits(team, clients, visits)
 
-    def _client(self, group: int, forward: bool) -> int:
-        """Return the client that serves a group in a direction, or in the other where it is one-way."""
-        members = self._encoded.groups[group]
+    def _client(self, team: int, group: int, *, forward: bool) -> int:
+        """Return the client that serves a group in a direction, or in the other where it is one-way for the team."""
+        usable = self._usable[self._profile[team]]
+        members = [task for task in self._encoded.groups[group] if usable[task]] or list(self._encoded.groups[group])
         return next((task for task in members if self._encoded.tasks[task].forward == forward), members[0])
 
     def _euler(self, team: int, edges: dict[int, int]) -> list[tuple[int, bool]]:

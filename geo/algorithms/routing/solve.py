@@ -19,6 +19,8 @@ from geo.errors import CancelledError, ParameterError
 from geo.model.patrol import PatrolPlan, PatrolProblem
 from geo.model.progress import Progress, ignore_progress
 
+_HISTORY = 30
+"""Length of PyVRP's acceptance history; its default of 300 found longer plans in 8 s on the sample town."""
 NO_TIME = "The shifts of the teams that can go there are too short to serve this as well."
 
 
@@ -35,7 +37,8 @@ class SolveParams:
     iterations
         Iterations of improvement at the most; None leaves it to the clock.
     fairness
-        Weight of a second above the mean duration against a second of total time.
+        Weight of a second above the mean duration against a second of total time, in the first round; each round doubles
+        it: first the plan gets short, then even.
     rounds
         Number of times the mean is taken anew.
     """
@@ -43,7 +46,7 @@ class SolveParams:
     seconds: float = 10.0
     seed: int = 1
     iterations: int | None = None
-    fairness: int = 10
+    fairness: int = 3
     rounds: int = 4
 
     def __post_init__(self) -> None:
@@ -127,7 +130,9 @@ class _Search:
         self.best, best_key = current, self._quality(current)
         for number in range(params.rounds):
             target = float(np.mean(self._durations(current)))
-            data = as_vrp(self._problem, self._encoded, prizes=prizes, target_s=target, overtime_cost=params.fairness)
+            data = as_vrp(
+                self._problem, self._encoded, prizes=prizes, target_s=target, overtime_cost=params.fairness * 2**number
+            )
             stop = _Stop(
                 begun + params.seconds * (number + 1) / params.rounds,
                 None if params.iterations is None else params.iterations // params.rounds,
@@ -240,5 +245,7 @@ def _local_search(
         if operator.supports(data):
             search.add_operator(operator(data))
     penalties = pyvrp.PenaltyManager(params.penalty.midpoint_penalties(data), params.penalty)
-    algorithm = pyvrp.IteratedLocalSearch(data, penalties, search, initial, params.ils)
+    # late acceptance over a short history: seconds allow thousands of iterations, not millions
+    ils = pyvrp.IteratedLocalSearchParams(history_length=_HISTORY, exhaustive_on_best=False)
+    algorithm = pyvrp.IteratedLocalSearch(data, penalties, search, initial, ils)
     return algorithm.run(stop, collect_stats=False, display=False).best

@@ -2,8 +2,9 @@
 
 A cell is *meant* to lie in the cell of another zoning that holds at least ``nested_share`` of it. Ground of the first cell
 outside the second is then in dispute between the two departments: that is a border conflict, whoever is right. Cells that
-are spread over several cells of the other zoning were drawn for another purpose and make no conflict. Gaps and overlaps
-within one zoning are conflicts of that zoning alone.
+are spread over several cells of the other zoning were drawn for another purpose and make no conflict. A strip up to
+``max_border_offset_m`` wide is one border drawn twice (``border``), a wider piece a cell that reaches into another one
+(``straddle``). Gaps and overlaps within one zoning are conflicts of that zoning alone.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def find_conflicts(unified: Unified, facilities: gpd.GeoDataFrame, params: Unify
     frame = frame.sort_values(["area_m2", "zoning_a", "cell_a"], ascending=[False, True, True], ignore_index=True)
     polygons = frame.geometry.to_numpy()
     inside = shapely.STRtree(facilities.geometry.to_numpy()).query(polygons, predicate="intersects")[0]
+    wide = (frame["kind"] == "border") & (frame["max_offset_m"] > params.max_border_offset_m)
+    frame["kind"] = frame["kind"].where(~wide, "straddle")
     frame["facilities"] = np.bincount(inside, minlength=len(frame))
     frame["conflict_id"] = np.arange(1, len(frame) + 1)
     frame["community_name"] = _community_of(polygons, overlaid)

@@ -38,6 +38,8 @@ class UnifyParams:
         Grid to which vertices are rounded for noding.
     nested_share
         A cell is meant to lie in the cell of another zoning that holds at least this share of it.
+    max_border_offset_m
+        Widest disagreement that counts as one border drawn twice: two borders each up to 15 m off.
     min_conflict_area_m2, min_conflict_width_m
         Disagreements below these are accuracy of drawing; they are counted, not listed.
     """
@@ -46,6 +48,7 @@ class UnifyParams:
     scheme: str = "beijing-15"
     grid_size_m: float = 1e-3
     nested_share: float = 0.8
+    max_border_offset_m: float = 30.0
     min_conflict_area_m2: float = 20.0
     min_conflict_width_m: float = 1.0
 
