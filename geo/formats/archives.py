@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -49,7 +50,7 @@ def unpack_archive(archive: Path, directory: Path, params: ArchiveParams | None 
     params = params or ArchiveParams()
     try:
         with zipfile.ZipFile(archive) as packed:
-            members = [info for info in packed.infolist() if not info.is_dir()]
+            members = [info for info in packed.infolist() if not info.is_dir() and not _is_shadow(info.filename)]
             names = [_member_name(info) for info in members]
             _require_harmless(archive, members, names, params)
             paths = []
@@ -59,9 +60,14 @@ def unpack_archive(archive: Path, directory: Path, params: ArchiveParams | None 
                 with packed.open(info) as source, path.open("wb") as target:
                     shutil.copyfileobj(source, target)
                 paths.append(path)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ArchiveError("'{file}' is not a readable zip archive. Pack it again.", file=archive.name) from error
     return paths
+
+
+def _is_shadow(name: str) -> bool:
+    """Return whether macOS made the member to keep what it knows of another one."""
+    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("._")
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:
