@@ -1,0 +1,49 @@
+"""Take the screenshots of the documentation from the pages of a demo folder.
+
+python docs/make_screenshots.py DEMO_DIR [CONSOLE_ADDRESS]
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+OUT = Path(__file__).resolve().parent / "screenshots"
+PAGES = ("index", "unified", "zonings", "facilities", "network", "routes", "risk")
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+
+def save(page: Page, name: str) -> None:
+    """Write what the page shows as a PNG of at most 256 colours, to keep the repository small."""
+    page.wait_for_timeout(1500)
+    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    image.save(OUT / f"{name}.png", optimize=True)
+
+
+def main() -> None:
+    """Open every page at both sizes."""
+    maps = Path(sys.argv[1]).resolve() / "maps"
+    chromium = os.environ.get("YIWANG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    OUT.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        for suffix, size in (("", DESKTOP), ("-phone", PHONE)):
+            page = browser.new_page(viewport=size)  # type: ignore[arg-type]
+            for name in PAGES:
+                page.goto((maps / f"{name}.html").as_uri())
+                save(page, name + suffix)
+            if len(sys.argv) > 2:
+                page.goto(sys.argv[2])
+                save(page, f"console{suffix}")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
