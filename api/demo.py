@@ -101,7 +101,7 @@ def print_summary(summary: dict[str, Any], out: Path, language: str) -> None:
 
     english = language == "en"
     table = Table(title=f"{summary['project']} · {summary['seconds_total']:.1f} s", show_header=False)
-    for label, value in _summary_rows(summary):
+    for label, value in _summary_rows(summary, english=english):
         table.add_row(label[1] if english else label[0], value)
     console = Console()
     console.print(table)
@@ -112,7 +112,21 @@ def print_summary(summary: dict[str, Any], out: Path, language: str) -> None:
     )
 
 
-def _summary_rows(summary: dict[str, Any]) -> list[tuple[tuple[str, str], str]]:
+_CONFLICTS = {
+    "border": ("边界错位", "borders shifted"),
+    "straddle": ("跨界", "reaching across"),
+    "gap": ("缝隙", "gaps"),
+    "overlap": ("重叠", "overlaps"),
+    "unassigned": ("无归属", "unassigned"),
+}
+
+
+def _conflicts(counts: dict[str, int], *, english: bool) -> str:
+    parts = [f"{_CONFLICTS[kind][english]} {counts[kind]}" for kind in _CONFLICTS if kind in counts]
+    return ("，", ", ")[english].join(parts)
+
+
+def _summary_rows(summary: dict[str, Any], *, english: bool) -> list[tuple[tuple[str, str], str]]:
     found = summary["found"]
     by_step = {report["step"]: report for report in summary["reports"]}
     rows = [
@@ -124,10 +138,15 @@ def _summary_rows(summary: dict[str, Any]) -> list[tuple[tuple[str, str], str]]:
         rows += [
             (("一网单元", "unified cells"), str(unify["cells"])),
             (("消除碎片", "slivers dissolved"), f"{unify['slivers_dissolved']} / {unify['sliver_area_m2']:,.0f} m²"),
-            (("边界冲突", "conflicts"), ", ".join(f"{kind} {n}" for kind, n in unify["conflicts"].items())),
+            (("边界冲突", "conflicts"), _conflicts(unify["conflicts"], english=english)),
         ]
     if network := by_step.get("network"):
-        rows.append((("路网", "street network"), f"{network['length_m'] / 1000:.1f} km, {network['edges']} segments"))
+        rows.append(
+            (
+                ("路网 (长度/路段)", "street network (length/segments)"),
+                f"{network['length_m'] / 1000:.1f} km / {network['edges']}",
+            )
+        )
     if plan := by_step.get("plan"):
         share = plan["served_m"] / max(plan["required_m"], 1e-9)
         rows += [
