@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import geopandas as gpd
 import gpxpy.gpx
 import pandas as pd
@@ -19,7 +17,7 @@ def clock(seconds: float) -> str:
     return f"{text} (+{days})" if days else text
 
 
-def route_gpx(route: pd.Series, legs: gpd.GeoDataFrame, visits: gpd.GeoDataFrame, crs: Any) -> str:
+def route_gpx(route: pd.Series, legs: gpd.GeoDataFrame, visits: gpd.GeoDataFrame) -> str:
     """Return one route as GPX 1.1: the track in order, one segment a leg, and the visits as waypoints.
 
     Parameters
@@ -27,9 +25,7 @@ def route_gpx(route: pd.Series, legs: gpd.GeoDataFrame, visits: gpd.GeoDataFrame
     route
         Row of the ``route`` frame.
     legs, visits
-        Rows of the route, in order.
-    crs
-        Metric CRS of the frames.
+        Rows of the route, in order, in the project's CRS.
     """
     gpx = gpxpy.gpx.GPX()
     gpx.creator = "yiwang"
@@ -39,12 +35,12 @@ def route_gpx(route: pd.Series, legs: gpd.GeoDataFrame, visits: gpd.GeoDataFrame
     segment = gpxpy.gpx.GPXTrackSegment()
     track.segments.append(segment)
     last: tuple[float, float] | None = None
-    for line in gpd.GeoSeries(legs.geometry, crs=crs).to_crs(WGS84_EPSG):
+    for line in legs.geometry.to_crs(WGS84_EPSG):
         for lon, lat in line.coords:
             if (lon, lat) != last:
                 segment.points.append(gpxpy.gpx.GPXTrackPoint(round(lat, 7), round(lon, 7)))
             last = (lon, lat)
-    places = gpd.GeoSeries(visits.geometry, crs=crs).to_crs(WGS84_EPSG)
+    places = visits.geometry.to_crs(WGS84_EPSG)
     for row, place in zip(visits.itertuples(), places, strict=True):
         minutes = round(row.service_duration_s / 60)
         gpx.waypoints.append(

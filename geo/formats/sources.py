@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from codecs import utf_8_decode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ from geo.errors import CrsError, FileFormatError, InputError
 from geo.formats.archives import unpack_archive
 from geo.formats.encodings import detect_dbf_encoding, normalise_encoding
 from geo.model.crs import CGCS2000_EPSG, WGS84_EPSG
+from geo.model.text import Phrase
 
 GDAL_SUFFIXES = (".shp", ".gpkg", ".geojson", ".json", ".topojson", ".kml", ".fgb")
 TABLE_SUFFIXES = (".csv",)
 _X_NAMES = ("x", "lon", "lng", "longitude", "经度", "东坐标", "横坐标")
 _Y_NAMES = ("y", "lat", "latitude", "纬度", "北坐标", "纵坐标")
+_TOLD_OTHERWISE = r"Measured \(M\) geometry types|Non closed ring"
+"""Warnings of GDAL that need no word: measures are not used, and the repair step reports features without geometry."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +155,8 @@ def _read_gdal(path: Path, source: Path | str | io.BytesIO, params: SourceParams
         if isinstance(source, io.BytesIO):
             source.seek(0)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types")  # measures are not used here
-            frame = pyogrio.read_dataframe(
-                source, layer=layer, encoding=encoding if is_shapefile else None, on_invalid="ignore"
-            )
+            warnings.filterwarnings("ignore", message=_TOLD_OTHERWISE)
+            frame = _read_frame(source, layer, encoding if is_shapefile else None)
     except UnicodeDecodeError as error:
         raise FileFormatError(
             "'{file}': attribute text cannot be read as {encoding}. Name its encoding.",
@@ -172,6 +174,22 @@ def _read_gdal(path: Path, source: Path | str | io.BytesIO, params: SourceParams
     return SourceLayer(_swapped(frame, params), path.name, layer, encoding, reason, crs_reason)
 
 
+def _read_frame(source: Path | str | io.BytesIO, layer: str, encoding: str | None) -> Any:
+    try:
+        return pyogrio.read_dataframe(source, layer=layer, encoding=encoding, on_invalid="ignore")
+    except UnicodeDecodeError:
+        if encoding != "utf-8":
+            raise
+    # GDAL forgives a last character that a field's width cut in two in every encoding but UTF-8
+    frame = pyogrio.read_dataframe(source, layer=layer, encoding="ISO-8859-1", on_invalid="ignore")
+
+    def decoded(value: Any) -> Any:
+        return utf_8_decode(value.encode("ISO-8859-1"), "strict", False)[0] if isinstance(value, str) else value
+
+    texts = frame.select_dtypes(include=["object", "str"]).columns
+    return frame.assign(**{name: frame[name].map(decoded) for name in texts}).rename(columns=decoded)
+
+
 def _require_coordinates(frame: gpd.GeoDataFrame, path: Path) -> None:
     if np.isnan(frame.total_bounds).all():
         raise FileFormatError(
@@ -183,7 +201,7 @@ def _require_coordinates(frame: gpd.GeoDataFrame, path: Path) -> None:
 
 def _only_layer_name(path: Path, source: Path | str | io.BytesIO) -> str:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types")
+        warnings.filterwarnings("ignore", message=_TOLD_OTHERWISE)
         names = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
     if len(names) != 1:
         raise FileFormatError(
@@ -264,13 +282,19 @@ def _guess_crs(frame: gpd.GeoDataFrame) -> dict[str, str]:
     """Return what the size of the coordinates suggests, for the error message only: it is never assumed."""
     minx, miny, maxx, maxy = np.nan_to_num(frame.total_bounds)
     if max(abs(minx), abs(maxx)) <= 180 and max(abs(miny), abs(maxy)) <= 90:
-        return {"guess": "degrees", "example": f"EPSG:{CGCS2000_EPSG}"}
+        return {"guess": Phrase("degrees"), "example": f"EPSG:{CGCS2000_EPSG}"}
     zone = int(minx // 1e6)
     if 25 <= zone <= 45:
-        return {"guess": f"Gauss-Kruger with zone prefix {zone}", "example": f"EPSG:{4513 + zone - 25}"}
+        return {
+            "guess": Phrase("Gauss-Kruger with zone prefix {zone}", zone=zone),
+            "example": f"EPSG:{4513 + zone - 25}",
+        }
     if 13 <= zone <= 23:
-        return {"guess": f"6-degree Gauss-Kruger with zone prefix {zone}", "example": f"EPSG:{4491 + zone - 13}"}
-    return {"guess": "metres without a zone", "example": "EPSG:4547"}
+        return {
+            "guess": Phrase("6-degree Gauss-Kruger with zone prefix {zone}", zone=zone),
+            "example": f"EPSG:{4491 + zone - 13}",
+        }
+    return {"guess": Phrase("metres without a zone"), "example": "EPSG:4547"}
 
 
 def _parse_crs(text: str) -> CRS:
@@ -310,7 +334,8 @@ def _read_json_records(path: Path) -> pd.DataFrame | None:
         if file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"[":
             return None
     try:
-        return pd.DataFrame(json.loads(path.read_text("utf-8-sig")))
+        rows = json.loads(path.read_text("utf-8-sig"))
+        return pd.DataFrame([row if isinstance(row, dict) else {} for row in rows])
     except ValueError as error:
         raise FileFormatError("'{file}' cannot be read: {reason}", file=path.name, reason=str(error)) from error
 
@@ -328,8 +353,8 @@ def _points(path: Path, table: pd.DataFrame, params: SourceParams, encoding: str
     if params.swap_xy:
         x, y = y, x
     crs_text = params.crs
-    in_degrees = x.abs().max() <= 180 and y.abs().max() <= 180
-    if crs_text is None and not in_degrees:
+    beyond_degrees = x.abs().max() > 180 or y.abs().max() > 180
+    if crs_text is None and beyond_degrees:
         frame = gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y))
         _with_crs(frame, path, params)
     crs = _parse_crs(crs_text) if crs_text else CRS.from_epsg(WGS84_EPSG)
@@ -348,9 +373,9 @@ def _mend_topojson(path: Path) -> bytes:
     with opener(path, "rb") as file:
         try:
             topology = json.loads(file.read())
-        except ValueError as error:
+        except (ValueError, OSError, EOFError) as error:
             raise FileFormatError("'{file}' cannot be read: {reason}", file=path.name, reason=str(error)) from error
-    for arc in topology.get("arcs", []):
+    for arc in topology.get("arcs", []) if isinstance(topology, dict) else []:
         if len(arc) == 1:
             arc.append([0] * len(arc[0]) if "transform" in topology else list(arc[0]))
     return json.dumps(topology).encode()

@@ -19,6 +19,27 @@ _PACKAGES = ("geo", "maps", "api")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
+class Phrase(str):
+    """A message inside the context of another one: English as it stands, put into the reader's language with it.
+
+    Parameters
+    ----------
+    message
+        English message id.
+    **context
+        Fills its ``{fields}``.
+    """
+
+    message: str
+    context: dict[str, Any]
+
+    def __new__(cls, message: str, **context: Any) -> Phrase:
+        """Format the English text and remember what it was made of."""
+        phrase = super().__new__(cls, message.format(**context) if context else message)
+        phrase.message, phrase.context = message, context
+        return phrase
+
+
 @cache
 def read_catalogue(package: str) -> dict[str, str]:
     """Read the Chinese catalogue of a top-level package.
@@ -49,6 +70,10 @@ def translate(message: str, language: Language, package: str = "geo", **context:
     A message without translation stays English: a test keeps the catalogues complete.
     """
     text = read_catalogue(package).get(message, message) if language == "zh" else message
+    context = {
+        key: translate(value.message, language, package, **value.context) if isinstance(value, Phrase) else value
+        for key, value in context.items()
+    }
     return text.format(**context) if context else text
 
 

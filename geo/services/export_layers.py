@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 from pyproj import Transformer
 
 from geo.errors import MissingLayerError, ParameterError
 from geo.formats.exchange import frame_geojson, route_gpx
 from geo.model.crs import WGS84_EPSG
 from geo.model.frames import SCHEMAS
-from geo.services.read_views import read_layer, read_view
+from geo.services.read_views import read_layer, read_plan
 from geo.storage.store import Store
 
 FILE_FORMATS = {".geojson": "GeoJSON", ".gpkg": "GPKG", ".shp": "ESRI Shapefile"}
@@ -58,8 +59,7 @@ def route_geojson(store: Store, plan_id: str | None, route_no: int) -> str:
     MissingLayerError
         There is no such plan or route.
     """
-    legs = read_view(store, plan_id).layer("leg")
-    return frame_geojson(_of_route(legs, route_no))
+    return frame_geojson(_of_route(read_plan(store, plan_id)["leg"], route_no))
 
 
 def write_gpx(store: Store, plan_id: str | None, route_no: int) -> str:
@@ -79,13 +79,16 @@ def write_gpx(store: Store, plan_id: str | None, route_no: int) -> str:
     MissingLayerError
         There is no such plan or route.
     """
-    view = read_view(store, plan_id)
-    route = _of_route(view.layer("route"), route_no).iloc[0]
-    legs, visits = view.layer("leg"), view.layer("visit")
-    return route_gpx(route, legs[legs["route_no"] == route_no], visits[visits["route_no"] == route_no], legs.crs)
+    return _gpx(read_plan(store, plan_id), route_no)
 
 
-def _of_route(frame: gpd.GeoDataFrame, route_no: int) -> gpd.GeoDataFrame:
+def _gpx(plan: dict[str, pd.DataFrame], route_no: int) -> str:
+    route = _of_route(plan["route"], route_no).iloc[0]
+    legs, visits = plan["leg"], plan["visit"]
+    return route_gpx(route, legs[legs["route_no"] == route_no], visits[visits["route_no"] == route_no])
+
+
+def _of_route(frame: pd.DataFrame, route_no: int) -> pd.DataFrame:
     rows = frame[frame["route_no"] == route_no]
     if rows.empty:
         raise MissingLayerError("The plan has no route {number}.", number=route_no)
@@ -100,17 +103,14 @@ def export_routes(store: Store, directory: Path, plan_id: str | None = None) -> 
     MissingLayerError
         There is no plan.
     """
-    view = read_view(store, plan_id)
-    routes, legs, visits = view.layer("route"), view.layer("leg"), view.layer("visit")
-    if routes.empty:
+    plan = read_plan(store, plan_id)
+    if plan["route"].empty:
         raise MissingLayerError("There is no patrol plan yet. Plan first.")
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
-    for _, route in routes.iterrows():
-        number = route["route_no"]
-        path = directory / f"{number:02d}_{_file_name(route['team'])}.gpx"
-        text = route_gpx(route, legs[legs["route_no"] == number], visits[visits["route_no"] == number], legs.crs)
-        path.write_text(text, encoding="utf-8")
+    for number, team in zip(plan["route"]["route_no"], plan["route"]["team"], strict=True):
+        path = directory / f"{number:02d}_{_file_name(team)}.gpx"
+        path.write_text(_gpx(plan, number), encoding="utf-8")
         paths.append(path)
     return paths
 

@@ -25,6 +25,7 @@ from geo.model.frames import FACILITY_KINDS, IMPORT_KINDS, SCHEMAS, require_fram
 from geo.model.progress import Progress, ignore_progress
 from geo.model.project import Project
 from geo.model.reports import Finding, ImportReport
+from geo.model.text import Phrase
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
 
@@ -127,17 +128,17 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     source = read_source(path, params.source)
     project = _project_for(store, source, params)
     progress("Projecting and repairing", 0.3)
-    rows, findings = _project_rows(source, project, _extent(store))
+    rows, findings = _project_rows(source, project, _extent(store), params)
     table = "cell" if params.kind == "zoning" else params.kind
     geometry_kind = SCHEMAS[table].geometry
     assert geometry_kind is not None  # noqa: S101 - every importable table has a geometry
     repaired = repair_layer(rows, geometry_kind)
     if repaired.frame.empty:
         raise SchemaError(
-            "'{file}' holds no feature that can be used as {kind}. {findings}",
+            "'{file}' holds no feature that can be used as {kind}. {reason}",
             file=source.source,
             kind=params.kind,
-            findings=" ".join(finding.message.format(**finding.context) for finding in repaired.findings),
+            reason=Phrase(repaired.findings[0].message, **repaired.findings[0].context),
         )
     progress("Mapping the columns", 0.5)
     names = [str(name) for name in rows.columns if name != rows.geometry.name]
@@ -187,7 +188,7 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
         if epsg is None:
             with np.errstate(invalid="ignore"):
                 centre = source.frame.geometry.to_crs(WGS84_EPSG).total_bounds
-            _require_plausible_degrees(source, centre)
+            _require_plausible(source, centre, params)
             epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
         require_metric_epsg(epsg)
         project = Project(params.project_name or source.layer, epsg)
@@ -202,12 +203,22 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
     return project
 
 
-def _require_plausible_degrees(source: SourceLayer, bounds: Any) -> None:
+def _require_plausible(source: SourceLayer, bounds: Any, params: ImportParams) -> None:
+    """Raise when the size of the coordinates contradicts their CRS."""
     raw = source.frame.total_bounds
-    if CRS.from_user_input(source.frame.crs).is_geographic and max(abs(raw[1]), abs(raw[3])) > 90 >= max(
-        abs(raw[0]), abs(raw[2])
-    ):
-        _raise_swapped(source)
+    wide, high = max(abs(raw[0]), abs(raw[2])), max(abs(raw[1]), abs(raw[3]))
+    is_geographic = CRS.from_user_input(source.frame.crs).is_geographic
+    if is_geographic and high > 90 >= wide:
+        _raise_swapped(source, params)
+    if not is_geographic and wide <= 180 and high <= 180:
+        raise CrsError(
+            "'{file}': coordinates from {x:.6g}, {y:.6g} look like degrees, but {crs} does not measure in degrees. Name "
+            "the right coordinate system.",
+            file=source.source,
+            x=raw[0],
+            y=raw[1],
+            crs=_crs_name(source.frame.crs),
+        )
     if not np.isfinite(bounds).all():
         raise CrsError(
             "'{file}': coordinates from {x:.6g}, {y:.6g} do not fit {crs}. Name the right coordinate system.",
@@ -218,7 +229,13 @@ def _require_plausible_degrees(source: SourceLayer, bounds: Any) -> None:
         )
 
 
-def _raise_swapped(source: SourceLayer) -> None:
+def _raise_swapped(source: SourceLayer, params: ImportParams) -> None:
+    if params.source.swap_xy:
+        raise CrsError(
+            "'{file}' holds its coordinates in the right order, longitude first. Import it again without exchanging the "
+            "axes (--swap-xy).",
+            file=source.source,
+        )
     raise CrsError(
         "'{file}' holds its coordinates in the order latitude, longitude (axes swapped). Import it again with the axes "
         "exchanged (--swap-xy).",
@@ -239,7 +256,7 @@ def _extent(store: Store) -> tuple[float, float, float, float] | None:
 
 
 def _project_rows(
-    source: SourceLayer, project: Project, extent: tuple[float, float, float, float] | None
+    source: SourceLayer, project: Project, extent: tuple[float, float, float, float] | None, params: ImportParams
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the features in the project's CRS; refuse swapped axes, warn when they lie far from the project."""
     frame = source.frame
@@ -248,7 +265,7 @@ def _project_rows(
     boxes = rows.geometry.bounds.to_numpy()
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
     raw = frame.total_bounds
-    _require_plausible_degrees(source, raw if not len(boxes) else boxes[0])
+    _require_plausible(source, raw if not len(boxes) else boxes[0], params)
     if extent is None or not len(boxes):
         return rows, []
     near = shapely.box(*extent).buffer(_FAR_M)
@@ -260,7 +277,7 @@ def _project_rows(
         swapped_boxes = gpd.GeoSeries(swapped, crs=frame.crs).to_crs(project.epsg).bounds.to_numpy()
     swapped_boxes = swapped_boxes[np.isfinite(swapped_boxes).all(axis=1)]
     if len(swapped_boxes) and near.contains(shapely.Point(np.median(swapped_boxes[:, :2], axis=0))):
-        _raise_swapped(source)
+        _raise_swapped(source, params)
     distance = shapely.distance(shapely.box(*extent), shapely.Point(middle))
     message = "The layer lies {distance_km:.0f} km from the rest of the project. Check its coordinate system."
     context = {"distance_km": float(distance) / 1000}

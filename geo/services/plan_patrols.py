@@ -113,7 +113,7 @@ def plan_patrols(store: Store, params: PatrolParams, progress: Progress = ignore
         The independent check refused the plan; nothing is stored.
     """
     with store.begin() as transaction:
-        problem, findings = _problem(transaction, params)
+        problem, findings = read_problem(transaction, params)
     plan = solve(problem, params.solve, part_of(progress, 0.05, 0.9))
     progress("Checking", 0.9)
     check = check_plan(problem, plan)
@@ -137,7 +137,14 @@ def plan_patrols(store: Store, params: PatrolParams, progress: Progress = ignore
     return report
 
 
-def _problem(transaction: Transaction, params: PatrolParams) -> tuple[PatrolProblem, list[Finding]]:
+def read_problem(transaction: Transaction, params: PatrolParams) -> tuple[PatrolProblem, list[Finding]]:
+    """Return the patrol problem that a project and the wishes make, and what is odd about it.
+
+    Raises
+    ------
+    MissingLayerError
+        There is no network, no team, or nothing to patrol.
+    """
     network = StreetNetwork(
         transaction.read("network_node", order_by=("node_id",)), transaction.read("network_edge", order_by=("edge_id",))
     )

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from geo.model.frames import FACILITY_KINDS, SCHEMAS
-from geo.storage.store import Store, Transaction, open_store
+from geo.storage.store import Store, open_store
+from geo.storage.transaction import Transaction
 
 __all__ = ["STEPS", "Store", "change_stamp", "open_project", "project_status", "read_reports"]
 

@@ -42,6 +42,18 @@ def read_view(store: Store, plan_id: str | None = None) -> ProjectView:
         return ProjectView(transaction.project, frames, reports)
 
 
+def read_plan(store: Store, plan_id: str | None = None) -> dict[str, pd.DataFrame]:
+    """Return the frames plan, route, leg and visit of one patrol plan; None takes the newest.
+
+    Raises
+    ------
+    MissingLayerError
+        There is no such plan.
+    """
+    with store.begin() as transaction:
+        return _patrol(transaction, plan_id)
+
+
 def _patrol(transaction: Transaction, plan_id: str | None) -> dict[str, pd.DataFrame]:
     plans = transaction.read("plan", order_by=("created_at",))
     if plan_id is not None and plan_id not in set(plans["plan_id"]):

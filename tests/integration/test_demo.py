@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import gpxpy
@@ -44,8 +45,7 @@ def test_it_leaves_project_pages_routes_and_summary(demo):
 
 def test_gdal_reads_every_layer_with_chinese_text(demo):
     file = demo[0] / "yiwang.gpkg"
-    layers = {name: kind for name, kind in pyogrio.list_layers(file)}
-    assert set(SCHEMAS) <= set(layers)
+    assert set(SCHEMAS) <= set(pyogrio.list_layers(file)[:, 0])
     cells = pyogrio.read_dataframe(file, layer="unified_cell")
     assert cells.crs.to_epsg() == 4547
     assert cells["community_name"].str.contains("社区|村").all()
@@ -56,7 +56,7 @@ def test_routes_are_gpx_that_starts_and_ends_at_one_place(demo):
     for path in (demo[0] / "routes").glob("*.gpx"):
         points = [point for track in gpxpy.parse(path.read_text("utf-8")).tracks for point in track.segments[0].points]
         assert points[0].distance_2d(points[-1]) < 1
-        assert max(a.distance_2d(b) for a, b in zip(points[:-1], points[1:], strict=True)) < 1000
+        assert max(a.distance_2d(b) for a, b in pairwise(points)) < 1000
 
 
 def test_run_py_explains_itself():
