@@ -18,7 +18,15 @@ _REASON_NAMES = {
     "WINDOW_OUTSIDE",
     "NO_TIME",
 }
-_ARGUMENT = {"progress": 0, "_progress": 0, "leave_out": 2, "report": 2, "Finding": 2, "EncodingChoice": 1}
+_ARGUMENT = {
+    "progress": 0,
+    "tell_stored": 1,
+    "_progress": 0,
+    "leave_out": 2,
+    "report": 2,
+    "Finding": 2,
+    "EncodingChoice": 1,
+}
 
 
 def _constant(node: ast.expr | None) -> str | None:

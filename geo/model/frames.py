@@ -432,7 +432,7 @@ def require_frame(table: str, frame: pd.DataFrame) -> Any:
     if schema.geometry is None:
         return checked.reset_index(drop=True)
     geometry = frame.geometry
-    wrong = ~(geometry.geom_type.isin(_GEOM_TYPES[schema.geometry]) & ~geometry.is_empty & geometry.notna())
+    wrong = ~(geometry.geom_type.isin(_GEOM_TYPES[schema.geometry]) & ~geometry.is_empty)
     if wrong.any():
         row = int(wrong.to_numpy().nonzero()[0][0])
         raise SchemaError(

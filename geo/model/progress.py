@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+
+from geo.errors import CancelledError
 
 Progress = Callable[[str, float], None]
 """``progress(message, fraction)``: an English message id and the share done, 0–1. It raises
@@ -11,6 +14,12 @@ Progress = Callable[[str, float], None]
 
 def ignore_progress(message: str, fraction: float) -> None:
     """Take progress and do nothing with it."""
+
+
+def tell_stored(progress: Progress, message: str) -> None:
+    """Tell that a step is done and stored; a wish to stop comes too late for it."""
+    with suppress(CancelledError):
+        progress(message, 1.0)
 
 
 def part_of(progress: Progress, start: float, end: float) -> Progress:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geo.algorithms.risk.intensity import IntensityParams, Raster, estimate_intensity, recency_weights
 from geo.errors import MissingLayerError
-from geo.model.progress import Progress, ignore_progress
+from geo.model.progress import Progress, ignore_progress, tell_stored
 from geo.model.reports import RiskReport
 from geo.storage.store import Store
 
@@ -64,7 +64,7 @@ def assess_risk(store: Store, params: IntensityParams, progress: Progress = igno
         transaction.replace("risk_cell", ranking)
         transaction.replace("risk_surface", surface)
         transaction.save_report("risk", report.as_json())
-    progress("Risk assessed", 1.0)
+    tell_stored(progress, "Risk assessed")
     return report
 
 

@@ -7,7 +7,7 @@ import shapely
 from geo.algorithms.network.build import build_network as build
 from geo.algorithms.network.noding import NodingParams
 from geo.algorithms.partition.attach import attach_points
-from geo.model.progress import Progress, ignore_progress, part_of
+from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import NetworkReport
 from geo.storage.store import Store
 
@@ -34,5 +34,5 @@ def build_network(store: Store, params: NodingParams, progress: Progress = ignor
         transaction.replace("network_node", network.nodes)
         transaction.replace("network_edge", edges)
         transaction.save_report("network", report.as_json())
-    progress("Network built", 1.0)
+    tell_stored(progress, "Network built")
     return report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,7 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from geo.algorithms.repair import repair_layer
 from geo.errors import CrsError, ParameterError, SchemaError
@@ -22,7 +22,7 @@ from geo.formats.conform import Conformer, conform_layer
 from geo.formats.sources import SourceLayer, SourceParams, read_source
 from geo.model.crs import WGS84_EPSG, default_metric_epsg, require_metric_epsg
 from geo.model.frames import FACILITY_KINDS, IMPORT_KINDS, SCHEMAS, require_frame
-from geo.model.progress import Progress, ignore_progress
+from geo.model.progress import Progress, ignore_progress, tell_stored
 from geo.model.project import Project
 from geo.model.reports import Finding, ImportReport
 from geo.model.text import Phrase
@@ -32,6 +32,7 @@ from geo.storage.transaction import Transaction
 _ZONING_ID = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
 _ADDED_BY_DEFAULT = ("facility", "incident", "building", "team")
 _FAR_M = 100_000.0
+_AREA_MARGIN_DEG = 3.0
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,7 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     geometry_kind = SCHEMAS[table].geometry
     assert geometry_kind is not None  # noqa: S101 - every importable table has a geometry
     repaired = repair_layer(rows, geometry_kind)
-    if repaired.frame.empty:
-        raise SchemaError(
-            "'{file}' holds no feature that can be used as {kind}. {reason}",
-            file=source.source,
-            kind=params.kind,
-            reason=Phrase(repaired.findings[0].message, **repaired.findings[0].context),
-        )
+    _require_rows(repaired.frame, repaired.findings, source, params)
     progress("Mapping the columns", 0.5)
     names = [str(name) for name in rows.columns if name != rows.geometry.name]
     choice = choose_columns(params.kind, names, params.columns)
@@ -147,6 +142,7 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
         choice = choice.without("kind")
     conformer = Conformer(repaired.frame, choice, source.source)
     frame = conform_layer(params.kind, conformer, _taken(store, params, table), project.time_zone)
+    _require_rows(frame, conformer.findings[-1:], source, params)
     if params.facility_kind is not None and params.kind == "facility":
         frame["kind"] = params.facility_kind
     if params.kind == "zoning":
@@ -177,8 +173,21 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     with store.begin() as transaction:
         _store(transaction, table, frame, params, source)
         transaction.save_report("import", report.as_json())
-    progress("Imported", 1.0)
+    tell_stored(progress, "Imported")
     return report
+
+
+def _require_rows(
+    rows: gpd.GeoDataFrame, findings: Sequence[Finding], source: SourceLayer, params: ImportParams
+) -> None:
+    """Raise when all rows were left out, with the first reason why."""
+    if rows.empty:
+        raise SchemaError(
+            "'{file}' holds no feature that can be used as {kind}. {reason}",
+            file=source.source,
+            kind=params.kind,
+            reason=Phrase(findings[0].message, **findings[0].context),
+        )
 
 
 def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Project:
@@ -266,12 +275,13 @@ def _project_rows(
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
     raw = frame.total_bounds
     _require_plausible(source, raw if not len(boxes) else boxes[0], params)
+    findings = _outside_area(source)
     if extent is None or not len(boxes):
-        return rows, []
+        return rows, findings
     near = shapely.box(*extent).buffer(_FAR_M)
     middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
     if near.contains(shapely.Point(middle)):
-        return rows, []
+        return rows, findings
     swapped = frame.geometry.transform(lambda xy: xy[:, ::-1])
     with np.errstate(invalid="ignore"):
         swapped_boxes = gpd.GeoSeries(swapped, crs=frame.crs).to_crs(project.epsg).bounds.to_numpy()
@@ -281,7 +291,25 @@ def _project_rows(
     distance = shapely.distance(shapely.box(*extent), shapely.Point(middle))
     message = "The layer lies {distance_km:.0f} km from the rest of the project. Check its coordinate system."
     context = {"distance_km": float(distance) / 1000}
-    return rows, [Finding("far_away", "warning", message, len(rows), (), float(middle[0]), float(middle[1]), context)]
+    far = Finding("far_away", "warning", message, len(rows), (), float(middle[0]), float(middle[1]), context)
+    return rows, [*findings, far]
+
+
+def _outside_area(source: SourceLayer) -> list[Finding]:
+    """Return a finding when the layer lies where nobody uses its CRS: the CRS it states is likely wrong."""
+    crs = CRS.from_user_input(source.frame.crs)
+    area = crs.area_of_use
+    if area is None:
+        return []
+    boxes = source.frame.bounds.to_numpy()
+    middle = np.nanmedian((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
+    lon, lat = Transformer.from_crs(crs, WGS84_EPSG, always_xy=True).transform(*middle)
+    used = shapely.box(area.west, area.south, area.east if area.east >= area.west else area.east + 360, area.north)
+    if any(used.buffer(_AREA_MARGIN_DEG).contains(shapely.Point(lon + turn, lat)) for turn in (0, 360)):
+        return []
+    message = "The layer lies outside the area for which {crs} is made ({area}). Check its coordinate system."
+    context = {"crs": _crs_name(crs), "area": area.name}
+    return [Finding("outside_crs_area", "warning", message, len(source.frame), context=context)]
 
 
 def _taken(store: Store, params: ImportParams, table: str) -> set[str]:
@@ -303,12 +331,14 @@ def _store(
         frame["street_id"] += transaction.count("street")
     transaction.append(table, frame)
     if params.kind == "zoning":
+        former = transaction.read("zoning", where=where).to_dict("records")
+        known = former[0] if former and not params.replaces else {}
         row = {
             "zoning_id": params.zoning_id,
-            "name": params.zoning_name or params.zoning_id,
-            "domain": params.domain or params.zoning_id,
+            "name": params.zoning_name or known.get("name") or params.zoning_id,
+            "domain": params.domain or known.get("domain") or params.zoning_id,
             "cells": transaction.count("cell", where=where),
-            "source": source.source,
+            "source": ", ".join(filter(None, (known.get("source"), source.source))),
         }
         transaction.replace("zoning", pd.DataFrame([row]), where=where)
 

@@ -23,7 +23,7 @@ from geo.errors import CheckFailedError, MissingLayerError, ParameterError
 from geo.model.frames import FACILITY_KINDS, ROAD_CLASSES
 from geo.model.network import Mode, StreetNetwork
 from geo.model.patrol import PATROL_SPEED_MPS, PatrolPlan, PatrolProblem, Team, Visit, balance_max_over_mean, gini
-from geo.model.progress import Progress, ignore_progress, part_of
+from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import Finding, PlanReport, list_rows
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
@@ -133,7 +133,7 @@ def plan_patrols(store: Store, params: PatrolParams, progress: Progress = ignore
         transaction.append("leg", leg_frame(problem, plan, plan_id))
         transaction.append("visit", visit_frame(problem, plan, plan_id))
         transaction.save_report("plan", report.as_json())
-    progress("Planned", 1.0)
+    tell_stored(progress, "Planned")
     return report
 
 

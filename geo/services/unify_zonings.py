@@ -17,7 +17,7 @@ from geo.algorithms.zoning.unify import Unified, UnifyParams
 from geo.algorithms.zoning.unify import unify_zonings as unify
 from geo.errors import CheckFailedError, MissingLayerError
 from geo.model.frames import require_frame
-from geo.model.progress import Progress, ignore_progress, part_of
+from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.project import Project
 from geo.model.reports import Finding, UnifyReport
 from geo.storage.store import Store
@@ -58,6 +58,7 @@ def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore
         )
     scheme = find_scheme(params.scheme, project.code_prefix)
     unified = unify(zonings, communities, scheme, params, part_of(progress, 0.05, 0.6))
+    findings += _misnamed_communities(unified, zonings, communities, params.nested_share)
     progress("Finding conflicts", 0.6)
     conflicts, too_small = find_conflicts(unified, facilities, params)
     if too_small:
@@ -75,7 +76,7 @@ def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore
         outside, outside_m = _store(transaction, unified, conflicts)
         report = _report(unified, conflicts, zonings, findings, check.outcomes, check.area_error_m2, outside, outside_m)
         transaction.save_report("unify", report.as_json())
-    progress("Unified", 1.0)
+    tell_stored(progress, "Unified")
     return report
 
 
@@ -87,6 +88,55 @@ def _whole_project(cells: gpd.GeoDataFrame, project: Project) -> gpd.GeoDataFram
         crs=cells.crs,
     )
     return require_frame("community", frame)
+
+
+def _misnamed_communities(
+    unified: Unified, zonings: Mapping[str, gpd.GeoDataFrame], communities: gpd.GeoDataFrame, nested_share: float
+) -> list[Finding]:
+    """Return what is odd about the communities that source cells say they belong to.
+
+    A cell that spreads over several communities may name any of them.
+    """
+    where = unified.cells.set_index("code")["community_name"]
+    parts = unified.lineage.assign(lies_in=unified.lineage["cell_code"].map(where))
+    parts = parts.groupby(["zoning_id", "source_code", "lies_in"], as_index=False).agg({"share_of_source": "sum"})
+    home = parts.sort_values("share_of_source", ascending=False).drop_duplicates(["zoning_id", "source_code"])
+    findings = []
+    for zoning_id, cells in zonings.items():
+        own = home[home["zoning_id"] == zoning_id].set_index("source_code")
+        said, lies_in = cells["community_name"], cells["code"].map(own["lies_in"])
+        nested = cells["code"].map(own["share_of_source"]) >= nested_share
+        unknown = said.notna() & ~said.isin(communities["name"])
+        moved = said.notna() & ~unknown & nested & (said != lies_in)
+        message = (
+            "{count} cells of '{zoning}' name a community that does not exist, e.g. '{cell}': '{said}'; it lies in "
+            "'{lies_in}'. Correct the name there or here."
+        )
+        findings += _misnamed("unknown_community", message, unknown, zoning_id, cells, lies_in)
+        message = (
+            "{count} cells of '{zoning}' lie in another community than they name, e.g. '{cell}': '{said}'; it lies in "
+            "'{lies_in}'."
+        )
+        findings += _misnamed("other_community", message, moved, zoning_id, cells, lies_in)
+    return findings
+
+
+def _misnamed(
+    code: str, message: str, chosen: pd.Series, zoning_id: str, cells: gpd.GeoDataFrame, lies_in: pd.Series
+) -> list[Finding]:
+    if not chosen.any():
+        return []
+    first = int(np.flatnonzero(chosen)[0])
+    point = cells.geometry.iloc[first].representative_point()
+    row = cells.iloc[first]
+    context = {
+        "count": int(chosen.sum()),
+        "zoning": zoning_id,
+        "cell": str(row["name"]),
+        "said": str(row["community_name"]),
+        "lies_in": str(lies_in.iloc[first]),
+    }
+    return [Finding(code, "warning", message, int(chosen.sum()), x=point.x, y=point.y, context=context)]
 
 
 def _store(transaction: Transaction, unified: Unified, conflicts: gpd.GeoDataFrame) -> tuple[int, float]:

@@ -6,7 +6,6 @@ with neither the projection nor the readers of the project; some are as the sour
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import os
@@ -23,6 +22,8 @@ import pyogrio
 import pytest
 import shapely
 from pyproj import Geod
+
+from geo.services.project import open_project
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "benchmarks" / "recipes"
@@ -129,6 +130,11 @@ def test_wuhan_grids_that_do_not_fit_their_community_are_conflicts(wuhan: Outcom
     outside_m2 = area_m2(both - communities.union_all())
     assert conflict_area_m2(conflicts, kind="unassigned") == pytest.approx(outside_m2, rel=2e-3)
     assert set(conflicts["kind"]) >= {"gap", "border", "overlap", "unassigned"}
+    # one file calls the community 湖北大学社区, the other 湖大社区
+    findings = {finding["code"]: finding for finding in wuhan.reports["unify"]["findings"]}
+    assert findings["unknown_community"]["count"] == 7
+    assert findings["unknown_community"]["context"]["said"] == "湖大社区"
+    assert wuhan.layer("zoning")["source"].tolist() == ["网格_水岸星城.json, 网格_湖北大学.json"]
 
 
 def test_wuhan_hydrants_are_refused_until_the_axes_are_exchanged(wuhan: Outcome, tmp_path: Path) -> None:
@@ -197,11 +203,20 @@ def district() -> Any:
 
 @pytest.fixture(scope="session")
 def street_lines() -> list[Any]:
-    """The streets, decoded here: TopoJSON arcs are running sums of whole numbers on a grid."""
+    """The streets, decoded here: TopoJSON arcs are running sums of whole numbers on a grid; ~n is arc n backwards."""
     path = real_file("philadelphia", "street_centerline", "street_centerline.topojson.gz")
     topology = json.loads(gzip.decompress(path.read_bytes()))
     scale, origin = (np.array(topology["transform"][key]) for key in ("scale", "translate"))
-    return [np.cumsum(np.array(arc)[:, :2], axis=0) * scale + origin for arc in topology["arcs"]]
+    arcs = [np.cumsum(np.array(arc)[:, :2], axis=0) * scale + origin for arc in topology["arcs"]]
+    (collection,) = topology["objects"].values()
+    return [
+        np.concatenate([arcs[number] if number >= 0 else arcs[~number][::-1] for number in street["arcs"]])
+        for street in collection["geometries"]
+    ]
+
+
+def _length_m(line: Any) -> float:
+    return float(WGS84.line_length(line[:, 0], line[:, 1]))
 
 
 def test_philadelphia_is_read_whole(philadelphia: Outcome, street_lines: list[Any]) -> None:
@@ -209,12 +224,11 @@ def test_philadelphia_is_read_whole(philadelphia: Outcome, street_lines: list[An
     assert (found["community"], found["cell"], found["facility"]) == (158, 22, 567)
     streets = philadelphia.reports["import street_centerline.topojson.gz"]
     assert streets["rows_read"] == 40_856
-    lines = [line for line in street_lines if len(line) > 1]
-    assert streets["rows_stored"] == len(lines) == 40_854
+    assert len(street_lines) == 40_856
+    assert streets["rows_stored"] == sum(_length_m(line) > 0 for line in street_lines) == 40_854
     assert [finding["count"] for finding in streets["findings"]] == [2]  # the two arcs of one point
     network = philadelphia.reports["network"]
-    length_m = sum(WGS84.line_length(line[:, 0], line[:, 1]) for line in lines)
-    assert network["length_m"] == pytest.approx(length_m, rel=1e-3)
+    assert network["length_m"] == pytest.approx(sum(_length_m(line) for line in street_lines), rel=1e-3)
     assert network["islands"] == 0  # the source: one component
     assert network["nodes"] >= 25_320  # junctions where streets end, before crossings are cut
     assert network["reachable_length_share"] == {"foot": 1.0, "ebike": 1.0, "car": 1.0}
@@ -246,11 +260,9 @@ def test_philadelphia_patrol_serves_the_whole_district_fairly(
     assert plan["max_over_mean"] <= 1.10
     assert plan["findings"] == []
     assert plan["served_m"] == plan["required_m"]
-    inside = [
-        WGS84.line_length(line[:, 0], line[:, 1])
-        for line in street_lines
-        if len(line) > 1 and district.contains(shapely.line_interpolate_point(shapely.LineString(line), 0.5, True))
-    ]
+    lines = [shapely.LineString(line) for line in street_lines if len(line) > 1]
+    middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
+    inside = [_length_m(shapely.get_coordinates(lines[n])) for n in np.flatnonzero(shapely.contains(district, middles))]
     assert plan["required_m"] == pytest.approx(sum(inside), rel=5e-3)  # crossing streets are cut before they are chosen
     assert plan["lower_bound_s"] <= plan["longest_s"]
 
@@ -280,11 +292,9 @@ def test_philadelphia_routes_are_connected_walks_from_depot_to_depot(philadelphi
 
 
 def test_philadelphia_keeps_its_own_time(philadelphia: Outcome) -> None:
-    run = yiwang("export", philadelphia.out / "project.geojson", "--layer", "nothing", "-p", philadelphia.out)
-    assert run.returncode == 2
-    with (RECIPES / "philadelphia_teams.csv").open(encoding="utf-8") as file:
-        teams = list(csv.DictReader(file))
-    assert {team["shift_start"] for team in teams} == {"08:00"}
+    with open_project(str(philadelphia.out / "yiwang.gpkg")) as store:
+        assert store.project().time_zone == "America/New_York"
+        assert store.project().epsg == 32618
 
 
 # --- Changsha: village grids x land-use plan x ecological red line

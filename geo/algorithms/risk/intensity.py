@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
+from scipy.ndimage import convolve
 
 from geo.errors import ParameterError
 
@@ -101,7 +101,7 @@ def estimate_intensity(
     distance2 = (offset[:, None] ** 2 + offset[None, :] ** 2) / bandwidth_m**2
     kernel = np.where(distance2 < 1, (1 - distance2) ** 2, 0.0)
     kernel /= kernel.sum() * size**2  # so that each incident counts exactly once on the raster
-    return np.asarray(np.maximum(fftconvolve(counts, kernel, mode="same"), 0.0), dtype=np.float64)
+    return np.asarray(convolve(counts, kernel, mode="constant"), dtype=np.float64)
 
 
 def recency_weights(age_days: NDArray[np.float64], half_life_days: float) -> NDArray[np.float64]:

@@ -260,7 +260,7 @@ def match_odd(odd: NDArray[np.int64], times: NDArray[np.float64]) -> NDArray[np.
         a, b = chosen.T
         now = cost[a, b]
         straight = cost[np.ix_(a, a)] + cost[np.ix_(b, b)] - now[:, None] - now[None, :]
-        crossed = cost[np.ix_(a, b)] + cost[np.ix_(b, a)].T - now[:, None] - now[None, :]
+        crossed = cost[np.ix_(a, b)] + cost[np.ix_(b, a)] - now[:, None] - now[None, :]
         np.fill_diagonal(straight, np.inf)
         np.fill_diagonal(crossed, np.inf)
         gain = np.minimum(straight, crossed)

@@ -34,7 +34,9 @@ def dbf_bytes(
 def write_dbf(tmp_path: Path) -> Callable[..., Path]:
     """Write a .dbf of texts in an encoding, and a .cpg when asked for."""
 
-    def write(texts: list[str], encoding: str, *, cpg: str | None = None, width: int = 40, language_byte: int = 0) -> Path:
+    def write(
+        texts: list[str], encoding: str, *, cpg: str | None = None, width: int = 40, language_byte: int = 0
+    ) -> Path:
         path = tmp_path / "网格.dbf"
         path.write_bytes(dbf_bytes([text.encode(encoding) for text in texts], width=width, language_byte=language_byte))
         if cpg is not None:

@@ -36,7 +36,9 @@ def conform(
 
 class TestCodesAndNames:
     def test_nothing_wrong_nothing_found(self) -> None:
-        frame, findings = conform("zoning", {"网格编码": ["1", "2"], "网格名称": ["甲", "乙"], "所属社区": ["红湘", " "]})
+        frame, findings = conform(
+            "zoning", {"网格编码": ["1", "2"], "网格名称": ["甲", "乙"], "所属社区": ["红湘", " "]}
+        )
         assert frame["code"].tolist() == ["1", "2"]
         assert frame["community_name"].isna().tolist() == [False, True]
         assert findings == {}
@@ -53,7 +55,9 @@ class TestCodesAndNames:
         assert findings == {"duplicate_code": (101, 103, 104)}
 
     def test_codes_that_the_store_has_count_as_repeated(self) -> None:
-        frame, findings = conform("facility", {"编号": ["F1", "F2"], "名称": ["甲", "乙"], "类型": ["学校", "学校"]}, {"F1"})
+        frame, findings = conform(
+            "facility", {"编号": ["F1", "F2"], "名称": ["甲", "乙"], "类型": ["学校", "学校"]}, {"F1"}
+        )
         assert frame["code"].tolist() == ["F1#2", "F2"]
         assert findings == {"duplicate_code": (100,)}
 
@@ -79,7 +83,14 @@ def test_other_columns_become_attributes() -> None:
 
 def test_street_numbers() -> None:
     frame, findings = conform(
-        "street", {"道路名称": ["甲", None], "道路等级": ["主干路", "支路"], "层级": ["1", "桥"], "限速": [40, None], "单行": [1, -1]}
+        "street",
+        {
+            "道路名称": ["甲", None],
+            "道路等级": ["主干路", "支路"],
+            "层级": ["1", "桥"],
+            "限速": [40, None],
+            "单行": [1, -1],
+        },
     )
     checked = require_frame("street", frame)
     assert checked["level"].tolist() == [1, 0]
@@ -100,7 +111,9 @@ def test_building_counts() -> None:
 
 class TestTeams:
     def team(self, start: str, end: str, **columns: list[Any]) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
-        return conform("team", {"队伍名称": ["甲"], "出行方式": ["步行"], "上班时间": [start], "下班时间": [end], **columns})
+        return conform(
+            "team", {"队伍名称": ["甲"], "出行方式": ["步行"], "上班时间": [start], "下班时间": [end], **columns}
+        )
 
     @pytest.mark.parametrize(
         ("start", "end", "seconds"),
@@ -157,7 +170,9 @@ class TestIncidents:
 
     def test_columns_of_dates(self) -> None:
         assert self.at(pd.to_datetime(["2024-03-01 08:00"]))[0] == ["2024-03-01T00:00:00+00:00"]
-        assert self.at(pd.to_datetime(["2024-03-01 08:00"]).tz_localize("Asia/Tokyo"))[0] == ["2024-02-29T23:00:00+00:00"]
+        assert self.at(pd.to_datetime(["2024-03-01 08:00"]).tz_localize("Asia/Tokyo"))[0] == [
+            "2024-02-29T23:00:00+00:00"
+        ]
 
     def test_offsets_may_be_mixed(self) -> None:
         moments, findings = self.at(["2024-03-01 08:00", "2024-03-01T08:00Z", "2024-03-01 08:00-05:00"])

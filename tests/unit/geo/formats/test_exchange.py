@@ -94,7 +94,9 @@ class TestGeojson:
 
     def test_missing_values_are_null(self) -> None:
         values = pd.array([1, None], dtype="Int64")
-        features = json.loads(frame_geojson(frame([shapely.Point(0, 0)] * 2, n=values, x=[1.5, float("nan")])))["features"]
+        features = json.loads(frame_geojson(frame([shapely.Point(0, 0)] * 2, n=values, x=[1.5, float("nan")])))[
+            "features"
+        ]
         assert [feature["properties"] for feature in features] == [{"n": 1, "x": 1.5}, {"n": None, "x": None}]
 
     def test_table_without_geometry_becomes_records(self) -> None:

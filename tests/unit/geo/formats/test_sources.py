@@ -81,7 +81,9 @@ class TestShapefile:
         assert caught.value.context == {"file": path.name, "guess": guess, "example": example}
         epsg = int(example.removeprefix("EPSG:"))
         if "prefix" in guess:  # the example is the zone whose false easting holds the prefix
-            easting = next(p.value for p in CRS.from_epsg(epsg).coordinate_operation.params if p.name == "False easting")
+            easting = next(
+                p.value for p in CRS.from_epsg(epsg).coordinate_operation.params if p.name == "False easting"
+            )
             assert easting == xy[0] // 1e6 * 1e6 + 500_000
 
     def test_crs_given_by_the_user_wins(self, write_shapefile: WriteShapefile) -> None:
@@ -109,7 +111,10 @@ class TestShapefile:
         before = as_list(path.parent)
         layer = read_source(path)
         assert layer.frame["NAME"].tolist() == TEXTS
-        assert shapely.get_coordinates(layer.frame.geometry.to_numpy()).tolist() == [[500000, 3000000], [500010, 3000000]]
+        assert shapely.get_coordinates(layer.frame.geometry.to_numpy()).tolist() == [
+            [500000, 3000000],
+            [500010, 3000000],
+        ]
         assert layer.frame.crs.to_epsg() == 4547
         assert layer.source == path.name
         assert as_list(path.parent) == before
@@ -160,7 +165,9 @@ class TestShapefile:
 class TestOtherFiles:
     @pytest.fixture
     def frame(self) -> gpd.GeoDataFrame:
-        return gpd.GeoDataFrame({"名称": TEXTS}, geometry=[shapely.Point(112.5, 26.9), shapely.Point(112.6, 26.8)], crs=4326)
+        return gpd.GeoDataFrame(
+            {"名称": TEXTS}, geometry=[shapely.Point(112.5, 26.9), shapely.Point(112.6, 26.8)], crs=4326
+        )
 
     def test_geopackage_with_two_layers(self, tmp_path: Path, frame: gpd.GeoDataFrame) -> None:
         path = tmp_path / "图层.gpkg"
@@ -183,7 +190,10 @@ class TestOtherFiles:
         assert "default of GeoJSON" in layer.crs_reason
 
     def test_geojson_under_json_and_packed(self, tmp_path: Path, frame: gpd.GeoDataFrame) -> None:
-        for name, blob in [("a.json", frame.to_json().encode()), ("b.geojson.gz", gzip.compress(frame.to_json().encode()))]:
+        for name, blob in [
+            ("a.json", frame.to_json().encode()),
+            ("b.geojson.gz", gzip.compress(frame.to_json().encode())),
+        ]:
             (tmp_path / name).write_bytes(blob)
             assert read_source(tmp_path / name).frame["名称"].tolist() == TEXTS
 
@@ -263,7 +273,10 @@ class TestOtherFiles:
             read_source(path)
 
     def test_json_records(self, tmp_path: Path) -> None:
-        rows = [{"名称": TEXTS[0], "经度": "112.5", "纬度": 26.9, "n": 3}, {"名称": TEXTS[1], "经度": 112.6, "纬度": 26.8}]
+        rows = [
+            {"名称": TEXTS[0], "经度": "112.5", "纬度": 26.9, "n": 3},
+            {"名称": TEXTS[1], "经度": 112.6, "纬度": 26.8},
+        ]
         path = tmp_path / "点.json"
         path.write_text("﻿" + json.dumps(rows, ensure_ascii=False), "utf-8")
         frame = read_source(path).frame
