@@ -135,6 +135,10 @@ def import_command(
     facility_kind: Annotated[str | None, typer.Option(help="全部设施的类型 / kind of all facilities")] = None,
     project_name: Annotated[str, typer.Option(help="新项目名称 / name of a new project")] = "",
     project_epsg: Annotated[int | None, typer.Option(help="新项目坐标系 / metric CRS of a new project")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="新项目时区 / time zone of a new project, IANA name")] = None,
+    code_prefix: Annotated[
+        str | None, typer.Option(help="新项目编码前缀 / county and street of the grid codes, 9 digits")
+    ] = None,
     lang: LanguageOption = "zh",
 ) -> None:
     """导入图层 / import a layer; the first import makes the project."""
@@ -153,6 +157,8 @@ def import_command(
         mode="append" if append else "replace" if replace else None,
         project_name=project_name,
         project_epsg=project_epsg,
+        project_time_zone=time_zone,
+        project_code_prefix=code_prefix,
         facility_kind=facility_kind,
     )
     with _opened(project) as store, _shown(f"导入 import {file.name}", lang) as progress:

@@ -71,7 +71,8 @@ def render_page(name: str, view: ProjectView) -> str:
     bounds = extent_of(view)
     encoder = Encoder.around(bounds, view.project.epsg) if bounds else Encoder(view.project.epsg, (0, 0))
     scene = _SCENES[name](view, encoder)
-    corners = latlng_bounds(bounds, view.project.epsg) if bounds else WHOLE_CHINA
+    focus = extent_of(view, scene.focus)
+    corners = latlng_bounds(focus, view.project.epsg) if focus else WHOLE_CHINA
     environment = _environment()
     parts = {
         "scene": scene,

@@ -91,6 +91,8 @@ class Scene:
         What to do first when there is nothing to show; None otherwise.
     legend_notes
         Extra rows of the legend: samples with their meaning.
+    focus
+        Tables whose extent the map opens on; the whole project when they are empty.
     """
 
     name: str
@@ -98,11 +100,12 @@ class Scene:
     context: Mapping[str, Any]
     empty: Phrase | None = None
     legend_notes: Sequence[tuple[Swatch, Phrase]] = field(default_factory=tuple)
+    focus: tuple[str, ...] = ()
 
 
-def extent_of(view: ProjectView) -> Bounds | None:
-    """Return the metric bounds of the project: of the first layer that says where it is."""
-    for table in _EXTENT_TABLES:
+def extent_of(view: ProjectView, first: tuple[str, ...] = ()) -> Bounds | None:
+    """Return the metric bounds of the first layer that says where the project is; a page may prefer its own layers."""
+    for table in (*first, *_EXTENT_TABLES):
         if len(view.frames.get(table, ())) > 0:
             minx, miny, maxx, maxy = (float(value) for value in view.layer(table).total_bounds)
             return (minx, miny, maxx, maxy)

@@ -1,6 +1,6 @@
 // What the steps found: each report as a planner reads it.
 
-import { area, ask, bar, count, decimals, duration, clock, el, isEnglish, label, length, moment, pair, problemBox, problemOf, share, shown, t, tables } from "./core.js";
+import { area, ask, bar, columns, count, decimals, duration, clock, el, isEnglish, label, length, moment, pair, problemBox, problemOf, share, shown, t, tables } from "./core.js";
 
 export function figure(value, caption, note, kind = "") {
   return el("div", { class: `figure ${kind}` }, el("b", {}, value), el("span", {}, caption), note && el("small", {}, note));
@@ -39,7 +39,9 @@ function definition(rows) {
 
 /* --- import --- */
 export function importDetails(report) {
-  const mapped = Object.entries(report.columns);
+  const titles = Object.fromEntries((columns[report.kind] ?? []).map(([name, zh, en]) => [name, [zh, en]]));
+  const mapped = Object.entries(report.columns).map(([ours, theirs]) => [theirs, titles[ours] ?? [ours, ours]]);
+  const side = (place) => mapped.map(([theirs, words]) => `${theirs} → ${words[place]}`).join("，") || "–";
   return el("div", { class: "details" },
     definition([
       ["Rows", t("{stored} of {read} stored", { stored: count(report.rows_stored), read: count(report.rows_read) })],
@@ -47,7 +49,7 @@ export function importDetails(report) {
       ["Coordinate system", report.source_crs, shown([report.crs_reason_zh, report.crs_reason])],
       ["Stored in", `EPSG:${report.epsg}`],
       ["Area changed by repair", area(report.moved_area_m2)],
-      ["Columns used", mapped.map(([ours, theirs]) => `${theirs} → ${ours}`).join("，") || "–"],
+      ["Columns used", shown([side(0), side(1)])],
       report.unmapped.length > 0 && ["Kept as attributes", report.unmapped.join("，")],
       report.dropped.length > 0 && ["Left out as personal", report.dropped.join("，")],
     ]),

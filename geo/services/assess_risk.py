@@ -14,6 +14,8 @@ from geo.model.progress import Progress, ignore_progress, tell_stored
 from geo.model.reports import RiskReport
 from geo.storage.store import Store
 
+__all__ = ["ALL_PERIODS", "IntensityParams", "assess_risk"]
+
 _DAY_S = 86_400.0
 _KEPT_SHARE = 0.02
 """Raster cells below this share of the highest intensity are not kept: they would not be seen."""

@@ -11,6 +11,8 @@ from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import NetworkReport
 from geo.storage.store import Store
 
+__all__ = ["NodingParams", "build_network"]
+
 
 def build_network(store: Store, params: NodingParams, progress: Progress = ignore_progress) -> NetworkReport:
     """Build the network; the former one is replaced.

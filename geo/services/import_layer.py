@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 from zoneinfo import available_timezones
@@ -29,7 +29,10 @@ from geo.model.text import Phrase
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
 
+__all__ = ["ImportParams", "SourceParams", "import_layer"]
+
 _ZONING_ID = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
+_CODE_PREFIX = re.compile(r"^\d{9}$")
 _ADDED_BY_DEFAULT = ("facility", "incident", "building", "team")
 _FAR_M = 100_000.0
 _AREA_MARGIN_DEG = 3.0
@@ -53,9 +56,9 @@ class ImportParams:
     mode
         ``append`` adds to the layer, ``replace`` empties it first. None: facilities, incidents, buildings and teams are
         added; a zoning, communities and streets are replaced.
-    project_name, project_epsg, project_time_zone
-        For the first import, which makes the project: its name, its metric CRS (None takes the zone that fits), and the
-        IANA name of its time zone (None takes the default of a project).
+    project_name, project_epsg, project_time_zone, project_code_prefix
+        For the first import, which makes the project: its name, its metric CRS (None takes the zone that fits), the IANA
+        name of its time zone, and county and street (9 digits) of its grid codes (None takes the default of a project).
     facility_kind
         Kind of all facilities of the file; a column that would say it stays an attribute.
     """
@@ -70,6 +73,7 @@ class ImportParams:
     project_name: str = ""
     project_epsg: int | None = None
     project_time_zone: str | None = None
+    project_code_prefix: str | None = None
     facility_kind: str | None = None
 
     def __post_init__(self) -> None:
@@ -91,6 +95,12 @@ class ImportParams:
         if self.project_time_zone is not None and self.project_time_zone not in available_timezones():
             raise ParameterError(
                 "'{zone}' is not a time zone. Give an IANA name such as Asia/Shanghai.", zone=self.project_time_zone
+            )
+
+        if self.project_code_prefix is not None and not _CODE_PREFIX.match(self.project_code_prefix):
+            raise ParameterError(
+                "The prefix of grid codes must be 9 digits (county 6, street 3); '{prefix}' is not.",
+                prefix=self.project_code_prefix,
             )
 
     @property
@@ -200,8 +210,10 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
             _require_plausible(source, centre, params)
             epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
         require_metric_epsg(epsg)
-        project = Project(params.project_name or source.layer, epsg)
-        return replace(project, time_zone=params.project_time_zone) if params.project_time_zone else project
+        given = {"time_zone": params.project_time_zone, "code_prefix": params.project_code_prefix}
+        return Project(
+            params.project_name or source.layer, epsg, **{key: value for key, value in given.items() if value}
+        )
     project = store.project()
     if params.project_epsg not in (None, project.epsg):
         raise ParameterError(

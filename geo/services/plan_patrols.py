@@ -28,6 +28,8 @@ from geo.model.reports import Finding, PlanReport, list_rows
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
 
+__all__ = ["PatrolParams", "SolveParams", "VisitRule", "plan_patrols", "read_problem"]
+
 _FAR_FROM_STREET_M = 200.0
 
 

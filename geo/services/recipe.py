@@ -4,6 +4,7 @@ A recipe is TOML::
 
     name = "青泠街道"
     time_zone = "Asia/Shanghai"  # may be left out
+    code_prefix = "429900001"    # county and street of the grid codes; may be left out
 
     [[import]]
     file = "社区.shp"            # relative to the recipe, or to a folder named by an environment variable: ${NAME}/…
@@ -89,11 +90,15 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise InputError("Recipe '{file}' cannot be read: {reason}", file=str(path), reason=str(error)) from error
-    unknown = set(table) - {"name", "time_zone", "import", *_STEPS}
+    unknown = set(table) - {"name", "time_zone", "code_prefix", "import", *_STEPS}
     if unknown:
         raise ParameterError("Recipe '{file}': unknown key '{key}'.", file=path.name, key=sorted(unknown)[0])
     name = str(table.get("name", path.stem))
-    project = {"project_name": name, "project_time_zone": table.get("time_zone")}
+    project = {
+        "project_name": name,
+        "project_time_zone": table.get("time_zone"),
+        "project_code_prefix": table.get("code_prefix"),
+    }
     imports = []
     for given in table.get("import", []):
         entry = dict(given)

@@ -11,6 +11,7 @@ import shapely
 
 from geo.algorithms.partition.attach import attach_lines, attach_points
 from geo.algorithms.partition.check import check_unified
+from geo.algorithms.partition.slivers import SliverParams
 from geo.algorithms.zoning.codes import find_scheme
 from geo.algorithms.zoning.conflicts import find_conflicts
 from geo.algorithms.zoning.unify import Unified, UnifyParams
@@ -22,6 +23,8 @@ from geo.model.project import Project
 from geo.model.reports import Finding, UnifyReport
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
+
+__all__ = ["SliverParams", "UnifyParams", "unify_zonings"]
 
 _ATTACHED = ("facility", "incident", "building")
 

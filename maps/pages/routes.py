@@ -34,7 +34,7 @@ def compose(view: ProjectView, encoder: Encoder) -> Scene:
     layers.extend(label_layer(view, encoder))
     notes = () if empty else _notes()
     context = {"routes": routes, "unserved": unserved, "balance": balance_figures(view)}
-    return Scene("routes", layers, context, empty, notes)
+    return Scene("routes", layers, context, empty, notes, focus=("route",))
 
 
 def _notes() -> tuple[tuple[Swatch, Any], ...]:
@@ -92,11 +92,19 @@ def _of_route(frame: pd.DataFrame, number: int, order: str) -> list[dict[str, An
     return records(part)
 
 
+def _place_at_depot(view: ProjectView, number: int) -> int:
+    """Return how many routes before this one start at the same place, so that their marks stand side by side."""
+    routes = view.layer("route").sort_values("route_no")
+    starts = {row_no: line.coords[0] for row_no, line in zip(routes["route_no"], routes.geometry, strict=True)}
+    return sum(1 for other, start in starts.items() if other < number and start == starts[number])
+
+
 def _route_layer(view: ProjectView, encoder: Encoder, row: dict[str, Any]) -> MapLayer:
     number = row["route_no"]
     payload: dict[str, Any] = {"colour": row["colour"], "legs": None, "visits": None, "depot": None}
     start = view.layer("route").loc[lambda frame: frame["route_no"] == number].geometry.iloc[0].coords[0]
     payload["depot"] = encoder.corner(start[0], start[1])
+    payload["depotPlace"] = _place_at_depot(view, number)
     payload["depotTitle"] = phrase("Depot of {team}", team=row["team"]).pair()
     if has_rows(view, "leg"):
         legs = view.layer("leg")

@@ -55,7 +55,7 @@ def unified_layer(view: ProjectView, encoder: Encoder, *, plain: bool = False, *
     )
     style = {"color": "#17324d", "weight": 2.2, "opacity": 0.95, "fillOpacity": 0.5}
     if plain:
-        style |= {"weight": 7, "opacity": 0.24, "fillOpacity": 0.0}
+        style |= {"weight": 6, "opacity": 0.18, "fillOpacity": 0.0}
     return area_layer(
         "unified",
         frame,

@@ -1,4 +1,4 @@
-"""The page 部门网格: each department's zoning in its own line, the unified grid on top."""
+"""The page 部门网格: each department's zoning in its own line over the unified grid."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def compose(view: ProjectView, encoder: Encoder) -> Scene:
     """Return the page of the departments' zonings."""
     layers = [*community_layer(view, encoder, tinted=False), *street_layer(view, encoder)]
     zonings = _zoning_rows(view)
-    layers.extend(_zoning_layer(view, encoder, row) for row in zonings)
     if has_rows(view, "unified_cell"):
         layers.append(unified_layer(view, encoder, plain=True, group=phrase("Result"), show=True))
+    layers.extend(_zoning_layer(view, encoder, row) for row in zonings)
     layers.extend(label_layer(view, encoder))
     empty = None
     if not zonings:

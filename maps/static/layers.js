@@ -100,8 +100,8 @@
     return made;
   }
 
-  function divIcon(content, size) {
-    return L.divIcon({ html: content, className: "", iconSize: [size, size], iconAnchor: [size / 2, size / 2] });
+  function divIcon(content, size, shift) {
+    return L.divIcon({ html: content, className: "", iconSize: [size, size], iconAnchor: [size / 2 - (shift || 0), size / 2] });
   }
 
   kinds.markers = function (layer) {
@@ -220,7 +220,7 @@
     var group = L.featureGroup(), lines = legLines(layer, group), markers = visitMarkers(layer, group);
     var house = yiwang.element("div", "depot", [glyph("M3 9l6-5 6 5M5 8v6h8V8")]);
     house.style.background = layer.colour;
-    group.addLayer(L.marker(yiwang.decodePoint(layer.depot, 0), { icon: divIcon(house, 24), zIndexOffset: 400 })
+    group.addLayer(L.marker(yiwang.decodePoint(layer.depot, 0), { icon: divIcon(house, 24, 20 * layer.depotPlace), zIndexOffset: 400 })
       .bindTooltip(function () { return yiwang.element("span", "", [yiwang.words(layer.depotTitle)]); }, { opacity: 1 }));
     group.focus = function (index, part) {
       if (part === "visit") {

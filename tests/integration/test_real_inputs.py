@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "benchmarks" / "recipes"
 WGS84 = Geod(ellps="WGS84")
 US_FOOT_M = 1200 / 3937
-PLAN_S = 12.0
+PLAN_S = 8.0
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("YIWANG_REAL_DATA"), reason="YIWANG_REAL_DATA names no folder of real inputs"
