@@ -137,7 +137,7 @@ def import_command(
     project_epsg: Annotated[int | None, typer.Option(help="新项目坐标系 / metric CRS of a new project")] = None,
     time_zone: Annotated[str | None, typer.Option(help="新项目时区 / time zone of a new project, IANA name")] = None,
     code_prefix: Annotated[
-        str | None, typer.Option(help="新项目编码前缀 / county and street of the grid codes, 9 digits")
+        str | None, typer.Option(help="编码前缀 / county and street of grid codes, 9 digits")
     ] = None,
     lang: LanguageOption = "zh",
 ) -> None:

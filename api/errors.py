@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 
 from geo import errors
 from geo.errors import YiwangError
-from geo.model.text import Language, translate
+from geo.model.text import Language, Phrase, translate
 
 
 class WebError(YiwangError):
@@ -188,7 +188,7 @@ def describe(error: YiwangError, language: Language, context: Mapping[str, Any] 
 
 def _without_folders(value: Any) -> Any:
     """Return a value of a context fit for JSON, with file names instead of paths and no address of a database."""
-    if isinstance(value, (bool, int, float)) or value is None:
+    if isinstance(value, (bool, int, float, Phrase)) or value is None:
         return value
     if isinstance(value, Mapping):
         return {str(key): _without_folders(item) for key, item in value.items()}

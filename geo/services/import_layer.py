@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 from zoneinfo import available_timezones
@@ -210,10 +210,12 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
             _require_plausible(source, centre, params)
             epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
         require_metric_epsg(epsg)
-        given = {"time_zone": params.project_time_zone, "code_prefix": params.project_code_prefix}
-        return Project(
-            params.project_name or source.layer, epsg, **{key: value for key, value in given.items() if value}
-        )
+        project = Project(params.project_name or source.layer, epsg)
+        if params.project_time_zone is not None:
+            project = replace(project, time_zone=params.project_time_zone)
+        if params.project_code_prefix is not None:
+            project = replace(project, code_prefix=params.project_code_prefix)
+        return project
     project = store.project()
     if params.project_epsg not in (None, project.epsg):
         raise ParameterError(

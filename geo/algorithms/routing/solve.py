@@ -121,17 +121,21 @@ class _Search:
     def run(self, first: list[list[int]]) -> None:
         """Improve a first plan in rounds; each aims at the mean duration that the round before reached.
 
-        When the shifts are too short for everything, what does not fit is left out, and prizes bring back what can be.
+        When a round finds no plan that serves everything within shifts and windows, what does not fit is left out, and
+        prizes bring back what can be.
         """
         params, begun = self._params, time.monotonic()
-        current = self._trimmed(first)
-        prizes = current != first
         neighbours = compute_neighbours(self._data)
-        self.best, best_key = current, self._quality(current)
+        self.best = self._trimmed(first)
+        best_key = self._quality(self.best)
+        current, prizes = first, False
         for number in range(params.rounds):
-            target = float(np.mean(self._durations(current)))
             data = as_vrp(
-                self._problem, self._encoded, prizes=prizes, target_s=target, overtime_cost=params.fairness * 2**number
+                self._problem,
+                self._encoded,
+                prizes=prizes,
+                target_s=float(np.mean(self._durations(current))),
+                overtime_cost=params.fairness * 2**number,
             )
             stop = _Stop(
                 begun + params.seconds * (number + 1) / params.rounds,
@@ -141,7 +145,9 @@ class _Search:
             found = _local_search(data, neighbours, _solution(data, current), stop, params.seed + number)
             self._iterations += stop.count
             current = clients_of(found, len(self._problem.teams))
-            if found.is_feasible() and (key := self._quality(current)) < best_key:
+            if not found.is_feasible():
+                current, prizes = self._trimmed(current), True
+            if (key := self._quality(current)) < best_key:
                 self.best, best_key = current, key
             if stop.cancelled:
                 self._stopped = True
