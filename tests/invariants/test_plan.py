@@ -43,7 +43,9 @@ def networks(draw: st.DrawFn) -> StreetNetwork:
         {
             "street_id": np.arange(1, count + 1),
             "name": "",
-            "road_class": np.where(rng.random(count) < closed, rng.choice(["lane", "pedestrian"], count), "residential"),
+            "road_class": np.where(
+                rng.random(count) < closed, rng.choice(["lane", "pedestrian"], count), "residential"
+            ),
             "oneway": np.where(rng.random(count) < one_way, rng.choice(["forward", "backward"], count), "both"),
             "level": np.where(rng.random(count) < 0.1, 1, 0),
             "maxspeed_kmh": np.nan,
@@ -53,7 +55,9 @@ def networks(draw: st.DrawFn) -> StreetNetwork:
         crs=4547,
     )
     network, report = build_network(require_frame("street", streets), NodingParams())
-    assert report.length_m == pytest.approx(shapely.length(streets.geometry.to_numpy()).sum(), abs=2.0 * len(network.edges))
+    assert report.length_m == pytest.approx(
+        shapely.length(streets.geometry.to_numpy()).sum(), abs=2.0 * len(network.edges)
+    )
     return network
 
 
@@ -75,7 +79,9 @@ def problems(draw: st.DrawFn) -> PatrolProblem:
     for number in range(draw(st.integers(0, 3))):
         node = draw(st.integers(0, len(network.nodes) - 1))
         begin = draw(st.integers(0, 100_000))
-        windows = draw(st.sampled_from([(), ((begin, begin + 1800),), ((begin, begin + 60), (begin + 7200, begin + 9000))]))
+        windows = draw(
+            st.sampled_from([(), ((begin, begin + 1800),), ((begin, begin + 60), (begin + 7200, begin + 9000))])
+        )
         visits.append(Visit(f"F{number}", "学校", "school", node, 0, 0, draw(st.sampled_from([0.0, 300.0])), windows))
     return PatrolProblem(network, tuple(teams), tuple(sorted(edges)), tuple(visits))
 

@@ -146,7 +146,10 @@ def test_conflicts_lie_in_their_cells(town: tuple[dict[str, gpd.GeoDataFrame], g
     unified = _unify(town)
     conflicts, _ = find_conflicts(unified, empty_frame("facility", EPSG), params)
     require_frame("conflict", conflicts)
-    by_code = {"community": communities.set_index("code"), **{key: frame.set_index("code") for key, frame in zonings.items()}}
+    by_code = {
+        "community": communities.set_index("code"),
+        **{key: frame.set_index("code") for key, frame in zonings.items()},
+    }
     for row in conflicts.itertuples():
         for zoning, code in ((row.zoning_a, row.cell_a), (row.zoning_b, row.cell_b)):
             if isinstance(zoning, str) and isinstance(code, str) and code:
