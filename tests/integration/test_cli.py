@@ -57,8 +57,10 @@ class TestWork:
         assert json.loads(network.stdout)["islands"] == 1
         assert "An island of 291 m of street is not connected to the rest" in network.stderr
         planned = yiwang(
-            "plan", "--street-class", "primary", "--visit", "hospital=10", "--seconds", "1", "--project", project, cwd=tmp_path
-        )  # fmt: skip
+            *("plan", "--street-class", "primary", "--visit", "hospital=10", "--seconds", "1"),
+            *("--project", project),
+            cwd=tmp_path,
+        )
         assert planned.returncode == 0, planned.stderr
         assert json.loads(planned.stdout)["visits"] > 0
         exported = yiwang("export", tmp_path / "路线", "--layer", "gpx", "--project", project, cwd=tmp_path)
@@ -90,7 +92,7 @@ class TestErrors:
         [
             (
                 ("import", "没有.shp", "--kind", "community"),
-                "错误：“没有.shp”不存在",
+                "错误：文件“没有.shp”不存在",
                 "Error [file_format]: '没有.shp' does not exist",
             ),
             (

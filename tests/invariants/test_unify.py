@@ -150,7 +150,8 @@ def test_conflicts_lie_in_their_cells(town: tuple[dict[str, gpd.GeoDataFrame], g
         "community": communities.set_index("code"),
         **{key: frame.set_index("code") for key, frame in zonings.items()},
     }
-    for row in conflicts.itertuples():
+    # ground outside every community may hold slivers of other cells than the one that is named
+    for row in conflicts[conflicts["kind"].isin(["border", "straddle", "overlap"])].itertuples():
         for zoning, code in ((row.zoning_a, row.cell_a), (row.zoning_b, row.cell_b)):
             if isinstance(zoning, str) and isinstance(code, str) and code:
                 cell = by_code[zoning].geometry[code]

@@ -5,8 +5,8 @@ The rule
 A group of faces is a sliver when its mean width ``2·area/perimeter`` or its area is below a limit. Slivers are taken
 smallest first. Each joins one neighbour: one of its own community where there is one; among these the one with the largest
 *score* ``shared border × (1 + number of zonings that hold both in the same cell)``. So ground goes where it shares most
-border with and where fewest departments see it change hands. The joined group keeps the membership of its larger part. A
-sliver without such a neighbour stays and is reported.
+border with and where fewest departments see it change hands. The joined group keeps the membership of its larger part,
+and the community of the part that lies in one. A sliver without such a neighbour stays and is reported.
 """
 
 from __future__ import annotations
@@ -64,7 +64,14 @@ class SliverResult:
 class _Groups:
     """Union-find over faces with area, perimeter, membership and neighbours of each group."""
 
-    def __init__(self, polygons: NDArray[np.object_], members: NDArray[np.int64], borders: SharedBorders) -> None:
+    def __init__(
+        self,
+        polygons: NDArray[np.object_],
+        members: NDArray[np.int64],
+        borders: SharedBorders,
+        community_layer: int,
+    ) -> None:
+        self.community_layer = community_layer
         self.parent = list(range(len(polygons)))
         self.area = shapely.area(polygons).tolist()
         self.perimeter = shapely.length(polygons).tolist()
@@ -82,9 +89,13 @@ class _Groups:
         return face
 
     def join(self, small: int, into: int) -> int:
-        """Join two groups; the larger one's number and membership stay."""
+        """Join two groups; the larger one's number and membership stay, and the community if only one has it."""
         if self.area[small] > self.area[into]:
             small, into = into, small
+        layer = self.community_layer
+        if self.members[into][layer] < 0:
+            member = self.members[into]
+            self.members[into] = (*member[:layer], self.members[small][layer], *member[layer + 1 :])
         shared = self.neighbours[into].pop(small)
         self.neighbours[small].pop(into)
         for other, length in self.neighbours[small].items():
@@ -126,7 +137,7 @@ def dissolve_slivers(
     params
         Limits.
     """
-    groups = _Groups(polygons, members, borders)
+    groups = _Groups(polygons, members, borders, community_layer)
     same = (members[borders.first] == members[borders.second]).all(axis=1)
     for one, two in zip(borders.first[same].tolist(), borders.second[same].tolist(), strict=True):
         small, into = groups.root(one), groups.root(two)

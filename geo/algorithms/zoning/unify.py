@@ -189,7 +189,7 @@ def _shares(overlaid: Overlaid, groups: NDArray[np.int64]) -> pd.DataFrame:
 def _communities(
     polygons: NDArray[np.object_], groups: NDArray[np.int64], overlaid: Overlaid, shares: pd.DataFrame
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the community of each group, and the groups that lie outside every community.
+    """Return the community of each group, and the groups that lie outside every community for the most part.
 
     A group goes to the community that holds most of it. One that lies in none goes to the community that holds most of the
     source cells it is made of, or else to the nearest one.
@@ -199,14 +199,15 @@ def _communities(
     own = own.drop_duplicates("group")
     community = np.full(len(polygons), NO_CELL, dtype=np.int64)
     held = own["area_m2"].to_numpy() > 0.5 * shapely.area(polygons)[own["group"]]
-    community[own["group"].to_numpy()[held]] = own["row"].to_numpy()[held]
-    unassigned = np.flatnonzero(community == NO_CELL)
-    if len(unassigned):
+    community[own["group"].to_numpy()] = own["row"].to_numpy()
+    unassigned = np.setdiff1d(np.arange(len(polygons)), own["group"].to_numpy()[held])
+    lost = np.flatnonzero(community == NO_CELL)
+    if len(lost):
         others = shares[shares["layer"] != layer]
         by_cell = others.assign(community=community[others["group"]])
         by_cell = by_cell[by_cell["community"] != NO_CELL]
         totals = by_cell.groupby(["layer", "row", "community"]).agg({"area_m2": "sum"}).reset_index()
-        wanted = others[others["group"].isin(unassigned)].merge(totals, on=["layer", "row"], suffixes=("", "_there"))
+        wanted = others[others["group"].isin(lost)].merge(totals, on=["layer", "row"], suffixes=("", "_there"))
         votes = wanted.groupby(["group", "community"]).agg({"area_m2_there": "sum"}).reset_index()
         votes = votes.sort_values(["group", "area_m2_there", "community"], ascending=[True, False, True])
         votes = votes.drop_duplicates("group")

@@ -155,6 +155,13 @@ class TestSlivers:
         result = self.dissolve([box(0, 0, 100, 100), box(100, 0, 102, 100)], [[0, 0], [1, NO_CELL]])
         assert result.groups.tolist() == [0, 0]
 
+    def test_sliver_outside_every_community_does_not_join_two(self) -> None:
+        """It is larger than the sliver of the left community that it takes in, and then belongs to that community."""
+        polygons = [box(0, 0, 2, 100), box(2, 0, 6, 100), box(6, 0, 100, 100)]
+        result = self.dissolve(polygons, [[0, 0], [1, NO_CELL], [2, 1]], SliverParams(20, 0))
+        assert result.groups[0] == result.groups[1] or result.groups[1] == result.groups[2]
+        assert result.groups[0] != result.groups[2]
+
     def test_same_membership_is_one_cell_from_the_start(self) -> None:
         result = self.dissolve([box(0, 0, 100, 100), box(100, 0, 200, 100)], [[0, 0], [0, 0]])
         assert result.groups.tolist() == [0, 0]

@@ -68,7 +68,7 @@ def at(position: int, **changes: Any) -> Callable[[list[Step]], list[Step]]:
 SPOILED: dict[str, tuple[Callable[[PatrolPlan], PatrolPlan], str]] = {
     "teleport": (lambda p: spoil(p, lambda s: [s[0], *s[2:]]), "visit at junction 2, but the team is at 1"),
     "teleport to another street": (lambda p: spoil(p, at(1, edge=3)), "segment 3 cannot be used from junction 1 by car"),
-    "against the one-way sign": (lambda p: spoil(p, at(0, forward=False)), "segment 0 cannot be used from junction 0 by car"),
+    "against the one-way sign": (lambda p: spoil(p, at(0, forward=False)), "segment 0 cannot be used from junction 0"),
     "unknown direction of a loop": (lambda p: spoil(p, at(4, forward=False)), "segment 3 cannot be used"),
     "missing segment": (lambda p: spoil(p, at(1, serves=False)), "segment 1 is served 0 times"),
     "segment served twice": (
@@ -77,7 +77,7 @@ SPOILED: dict[str, tuple[Callable[[PatrolPlan], PatrolPlan], str]] = {
     ),
     "segment not asked for": (lambda p: spoil(p, at(1, edge=4)), "segment 4 is served but not required"),
     "stay before the window": (lambda p: spoil(p, at(2, start_s=OPENS - 60)), "outside its windows"),
-    "stay after the window": (lambda p: spoil(p, at(2, start_s=CLOSES + 1)), "stay starts at 31501.0 s, outside its windows"),
+    "stay after the window": (lambda p: spoil(p, at(2, start_s=CLOSES + 1)), "stay starts at 31501.0 s, outside"),
     "stay cut short": (lambda p: spoil(p, at(2, end_s=OPENS + STAY_S - 60)), "takes 540.000 s instead of 600.000 s"),
     "faster than allowed": (lambda p: spoil(p, at(0, end_s=30000.0 + 36)), "takes 36.000 s instead of 47.619 s"),
     "starts before the step before ends": (lambda p: spoil(p, at(1, start_s=30000.0)), "the one before ended at"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -49,7 +49,8 @@ class TestUnify:
         unified = unify({"a": a, "b": b}, communities([TOWN]))
         assert unified.cells["area_m2"].tolist() == [10000, 2000, 8000]
         assert shares(unified, "area_m2") == {
-            ("1", "A1"): 10000, ("1", "B1"): 10000, ("2", "A2"): 2000, ("2", "B1"): 2000, ("3", "A2"): 8000, ("3", "B2"): 8000,
+            ("1", "A1"): 10000, ("1", "B1"): 10000, ("2", "A2"): 2000, ("2", "B1"): 2000, ("3", "A2"): 8000,
+            ("3", "B2"): 8000,
         }  # fmt: skip
         assert shares(unified, "share_of_source") == {
             ("1", "A1"): 1, ("1", "B1"): round(10 / 12, 9), ("2", "A2"): 0.2, ("2", "B1"): round(2 / 12, 9),
@@ -138,8 +139,8 @@ class TestConflicts:
     def conflicts(
         self,
         unified: Unified,
-        facilities: list[tuple[float, float]] = [],
-        params: UnifyParams = NO_SLIVERS,  # noqa: B006
+        facilities: Sequence[tuple[float, float]] = (),
+        params: UnifyParams = NO_SLIVERS,
     ) -> tuple[gpd.GeoDataFrame, int]:
         layer = empty_frame("facility", 4547)
         if facilities:

@@ -44,7 +44,8 @@ def test_names_of_offices(kind: str, columns: list[str], chosen: dict[str, int])
 @pytest.mark.parametrize(
     ("kind", "target", "name"),
     [("community", "code", "行政区划代码"), ("team", "mode", "出行方式"), ("zoning", "code", "网格编码"),
-     ("facility", "name", "facility_name"), ("incident", "occurred_at", "发生时间"), ("community", "code", "community_code")],
+     ("facility", "name", "facility_name"), ("incident", "occurred_at", "发生时间"),
+     ("community", "code", "community_code")],
 )  # fmt: skip
 def test_names_cut_to_ten_bytes(kind: str, target: str, name: str, encoding: str) -> None:
     short = cut(name, encoding)
@@ -69,8 +70,8 @@ def test_mapping_of_the_user_that_does_not_fit(wanted: dict[str, str]) -> None:
         choose_columns("zoning", ["编码"], wanted)
 
 
-PERSONAL = ["姓名", "户主姓名", "身份证号", "手机号码", "联系电话", "联系人", "联系方式", "网格员名字", "负责人", "Person_Name",
-            "PHONE", "mobile_no", "id_card", "出生日期", "民族"]  # fmt: skip
+PERSONAL = ["姓名", "户主姓名", "身份证号", "手机号码", "联系电话", "联系人", "联系方式", "网格员名字", "负责人",
+            "Person_Name", "PHONE", "mobile_no", "id_card", "出生日期", "民族"]  # fmt: skip
 
 
 @pytest.mark.parametrize("column", PERSONAL)
@@ -122,8 +123,13 @@ def test_unknown_words_are_marked() -> None:
 
 def test_attributes_are_json_without_blanks() -> None:
     frame = pd.DataFrame(
-        {"名": ["甲", "", None], "数": [1.5, np.nan, 2.0], "整": np.array([1, 2, 3]), "日": pd.to_datetime(["2024-03-01", None, None])}
-    )  # fmt: skip
+        {
+            "名": ["甲", "", None],
+            "数": [1.5, np.nan, 2.0],
+            "整": np.array([1, 2, 3]),
+            "日": pd.to_datetime(["2024-03-01", None, None]),
+        }
+    )
     packed = [json.loads(text) for text in pack_attributes(frame, ("名", "数", "整", "日"))]
     assert packed == [{"名": "甲", "数": 1.5, "整": 1, "日": "2024-03-01 00:00:00"}, {"整": 2}, {"数": 2.0, "整": 3}]
     assert pack_attributes(frame, ()) == ["{}"] * 3

@@ -41,8 +41,13 @@ def gpx() -> gpxpy.gpx.GPX:
     route = pd.Series({"team": "巡警 <一> & 队", "start_s": 28800.0, "end_s": 36000.0})
     legs = frame([shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(100, 0), (100, 50)])], leg_no=[1, 2])
     visits = frame(
-        [shapely.Point(100, 3)], sequence=[1], name=["和平小学"], arrive_s=[29100.0], service_duration_s=[600.0], kind=["school"]
-    )  # fmt: skip
+        [shapely.Point(100, 3)],
+        sequence=[1],
+        name=["和平小学"],
+        arrive_s=[29100.0],
+        service_duration_s=[600.0],
+        kind=["school"],
+    )
     text = route_gpx(route, legs, visits)
     assert re.search(r'<gpx[^>]* version="1\.1"', text)
     return gpxpy.parse(text)

@@ -113,8 +113,8 @@ class TestFrames:
 class TestFairness:
     @pytest.mark.parametrize(
         ("durations", "ratio", "coefficient"),
-        [([1, 1, 1], 1, 0), ([0, 0, 3], 3, 2 / 3), ([1, 2, 3], 1.5, 2 / 9), ([3, 1, 2], 1.5, 2 / 9), ([5], 1, 0), ([0, 0], 1, 0),
-         ([], 1, 0)],
+        [([1, 1, 1], 1, 0), ([0, 0, 3], 3, 2 / 3), ([1, 2, 3], 1.5, 2 / 9), ([3, 1, 2], 1.5, 2 / 9), ([5], 1, 0),
+         ([0, 0], 1, 0), ([], 1, 0)],
     )  # fmt: skip
     def test_by_hand(self, durations: list[float], ratio: float, coefficient: float) -> None:
         values = np.array(durations, dtype=float)
