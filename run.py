@@ -214,7 +214,11 @@ def main() -> None:
     elif command == "test":
         set_up(tests=True)
         set_up_test_services()
-        sys.exit(subprocess.call([PYTHON, "-m", "pytest", *(arguments[1:] or ["-n", "auto"])], cwd=ROOT))
+        sys.exit(
+            subprocess.call(
+                [PYTHON, "-m", "pytest", *(arguments[1:] or ["-n", "auto", "--dist", "loadfile"])], cwd=ROOT
+            )
+        )
     else:
         print(__doc__)
         sys.exit(0 if command in ("-h", "--help") else 2)

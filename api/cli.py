@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from geo.model.progress import Progress
     from geo.model.reports import Report
+    from geo.model.text import Language
     from geo.storage.store import Store
 
 app = typer.Typer(
@@ -36,7 +37,9 @@ ProjectOption = Annotated[
         help="项目文件或数据库 / project .gpkg or postgresql:// address.",
     ),
 ]
-LanguageOption = Annotated[str, typer.Option("--lang", envvar="YIWANG_LANGUAGE", help="zh 或 en / zh or en.")]
+LanguageOption = Annotated[
+    Literal["zh", "en"], typer.Option("--lang", envvar="YIWANG_LANGUAGE", help="中文或英文 / Chinese or English.")
+]
 _DEFAULT_PROJECT = "yiwang.gpkg"
 
 
@@ -68,11 +71,17 @@ def _opened(project: str) -> Iterator[Store]:
 
 
 @contextmanager
-def _shown(title: str, language: str) -> Iterator[Progress]:
-    """Show a progress bar on standard error; Ctrl-C asks the step to stop at its next report."""
+def _shown(title: str, language: Language) -> Iterator[Progress]:
+    """Show a progress bar on standard error.
+
+    The first Ctrl-C asks the step to stop at its next report, so that a plan keeps its best so far; the second interrupts.
+    """
+    import signal
+
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from geo.errors import CancelledError
     from geo.model.text import translate
 
     columns = (
@@ -84,15 +93,29 @@ def _shown(title: str, language: str) -> Iterator[Progress]:
     with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
         bar = bars.add_task(title, total=1.0)
 
+        asked: list[int] = []
+
+        def ask(number: int, _frame: object) -> None:
+            asked.append(number)
+            signal.signal(signal.SIGINT, before)
+
+        before = signal.signal(signal.SIGINT, ask)
+
         def show(message: str, fraction: float) -> None:
-            text = translate(message, "en" if language == "en" else "zh")
+            if asked:
+                asked.clear()
+                raise CancelledError("The step was stopped.")
+            text = translate(message, language)
             bars.update(bar, completed=fraction, description=f"{title} · {text}")
 
-        yield show
+        try:
+            yield show
+        finally:
+            signal.signal(signal.SIGINT, before)
         bars.update(bar, completed=1.0, description=title)
 
 
-def _print_report(report: Report, language: str) -> None:
+def _print_report(report: Report, language: Language) -> None:
     """Print the findings in the user's language, then the whole report as JSON on standard output."""
     from geo.model.text import describe_finding
 
@@ -100,7 +123,7 @@ def _print_report(report: Report, language: str) -> None:
     marks = {"note": "·", "warning": "!", "error": "✗"}
     for finding in body.get("findings", ()):
         place = f"  @ {finding['x']:.1f}, {finding['y']:.1f}" if finding["x"] is not None else ""
-        text = describe_finding(finding, "en" if language == "en" else "zh")
+        text = describe_finding(finding, language)
         typer.echo(f"{marks[finding['severity']]} {text}{place}", err=True)
     typer.echo(json.dumps(body, ensure_ascii=False, indent=1, default=str))
 
@@ -281,13 +304,11 @@ def map_command(
     plan_id: Annotated[str | None, typer.Option(help="方案 / patrol plan; none = the newest")] = None,
 ) -> None:
     """生成离线地图 / draw the offline pages."""
-    from geo.services.read_views import read_view
-    from maps import render_pages
+    from api.demo import draw_pages
 
     with _opened(project) as store:
-        view = read_view(store, plan_id)
-    for path in render_pages(view, out):
-        typer.echo(str(path))
+        for path in draw_pages(store, out, plan_id):
+            typer.echo(str(path))
 
 
 @app.command()
@@ -313,10 +334,19 @@ def serve(
     host: Annotated[str, typer.Option(envvar="YIWANG_HOST", help="只限本机 / loopback only")] = "127.0.0.1",
 ) -> None:
     """启动服务 / serve the console, the pages and the interface."""
+    from pydantic import ValidationError
+
     from api.server import run_server
     from api.settings import Settings
+    from geo.errors import ParameterError
 
-    run_server(Settings(database_url=project, port=port, host=host))
+    try:
+        settings = Settings(database_url=project, port=port, host=host)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"YIWANG_{'_'.join(map(str, first['loc']))}".upper()
+        raise ParameterError("Setting {name}: {reason}", name=name, reason=first["msg"]) from error
+    run_server(settings)
 
 
 @app.command()

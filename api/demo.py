@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from geo.errors import ParameterError
+from geo.errors import ParameterError, ProjectExistsError
 from geo.model.progress import Progress, part_of
 from geo.services.export_layers import export_routes
-from geo.services.project import open_project
-from geo.services.read_views import read_view
+from geo.services.project import Store, change_stamp, open_project
+from geo.services.read_views import count_rows, read_view
 from geo.services.recipe import StepOutcome, read_recipe, run_recipe
 from maps import render_pages
 
@@ -45,25 +45,32 @@ def run_demo(out: Path, recipe: Path | None, progress: Progress) -> dict[str, An
         raise ParameterError("'{path}' is a file; name a folder for the results.", path=str(out))
     out.mkdir(parents=True, exist_ok=True)
     file = out / "yiwang.gpkg"
-    file.unlink(missing_ok=True)
-    with open_project(str(file)) as store:
+    _require_untouched(file, out / "summary.json")
+    unfinished = out / "unfinished.gpkg"  # so that a stopped run leaves the former result as it was
+    unfinished.unlink(missing_ok=True)
+    with open_project(str(unfinished)) as store:
         outcomes = run_recipe(store, steps, part_of(progress, 0.0, 0.85))
+    _require_untouched(file, out / "summary.json")
+    unfinished.replace(file)
+    with open_project(str(file)) as store:
         progress("Drawing the pages", 0.85)
         drawn = time.perf_counter()
-        view = read_view(store)
-        pages = render_pages(view, out / "maps")
+        pages = draw_pages(store, out / "maps")
         drawn = time.perf_counter() - drawn
         progress("Writing the routes", 0.97)
-        routes = export_routes(store, out / "routes") if len(view.frames["route"]) else []
+        counts = count_rows(store)
+        routes = export_routes(store, out / "routes") if counts["route"] else []
+        project, stamp = store.project(), change_stamp(store)
     summary = {
-        "project": view.project.name,
-        "epsg": view.project.epsg,
+        "project": project.name,
+        "epsg": project.epsg,
+        "stamp": stamp,
         "recipe": source.name,
         "seconds": {outcome.step: round(outcome.seconds, 3) for outcome in outcomes} | {"maps": round(drawn, 3)},
         "seconds_total": round(time.perf_counter() - started, 3),
         "peak_memory_mib": round(_peak_memory_mib(), 1),
         "machine": _machine(),
-        "found": {table: len(frame) for table, frame in view.frames.items() if len(frame)},
+        "found": {table: count for table, count in counts.items() if count},
         "reports": [{"step": outcome.step, **_brief(outcome)} for outcome in outcomes],
         "pages": [str(path.relative_to(out)) for path in pages],
         "routes": [str(path.relative_to(out)) for path in routes],
@@ -72,6 +79,45 @@ def run_demo(out: Path, recipe: Path | None, progress: Progress) -> dict[str, An
     (out / "summary.json").write_text(text + "\n", encoding="utf-8")
     progress("Done", 1.0)
     return summary
+
+
+def draw_pages(store: Store, directory: Path, plan_id: str | None = None) -> list[Path]:
+    """Draw all pages of a project into a folder, with the GPX files that the page of the routes offers.
+
+    Parameters
+    ----------
+    store
+        Of the project.
+    directory
+        Made when it does not exist.
+    plan_id
+        Patrol plan to show; None takes the newest.
+    """
+    view = read_view(store, plan_id)
+    pages = render_pages(view, directory)
+    if len(view.frames["route"]):
+        export_routes(store, directory / "routes", plan_id)
+    return pages
+
+
+def _require_untouched(file: Path, summary: Path) -> None:
+    """Refuse to replace a project that was worked on since the demo made it, or that no demo made.
+
+    Raises
+    ------
+    ProjectExistsError
+        The file holds work that would be lost.
+    """
+    if not file.exists():
+        return
+    made = json.loads(summary.read_text("utf-8")).get("stamp") if summary.exists() else None
+    with open_project(str(file)) as store:
+        untouched = store.exists() and change_stamp(store) == made
+    if not untouched:
+        raise ProjectExistsError(
+            "{place} holds work that the demo did not make. Name another folder with --out, or delete the file.",
+            place=str(file),
+        )
 
 
 def _brief(outcome: StepOutcome) -> dict[str, Any]:

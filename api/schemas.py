@@ -26,15 +26,6 @@ STEP_TITLES = {
 Step = Literal["import", "unify", "network", "risk", "plan"]
 
 
-class FieldProblem(BaseModel):
-    """One field of a request that does not fit."""
-
-    field: str
-    type: str
-    detail: str
-    detail_zh: str
-
-
 class Problem(BaseModel):
     """What went wrong (RFC 9457, application/problem+json)."""
 

@@ -12,7 +12,9 @@ _URL_ATTRIBUTES = {
     "manifest", "longdesc", "usemap", "content",
 }  # fmt: skip
 _LOCAL = re.compile(
-    r"(?:assets/(?!.*\.\.)[\w./-]+|[a-z]+\.html(?:\?lang=\w+)?|#[\w-]*|data:image/svg\+xml[,;].*|\?lang=\w+)", re.DOTALL
+    r"(?:assets/(?!.*\.\.)[\w./-]+|routes/\d+_(?!.*%(?i:2f|5c))[\w.%~-]+\.gpx|[a-z]+\.html(?:\?lang=\w+)?|#[\w-]*"
+    r"|data:image/svg\+xml[,;].*|\?lang=\w+)",
+    re.DOTALL,
 )
 _OUTSIDE = re.compile(r"""\b(?:https?|wss?|ftp)://|['"`]//\w""", re.IGNORECASE)
 _CSS_REQUEST = re.compile(r"""url\(\s*['"]?([^'")]*)|@import\s+['"]([^'"]*)""", re.IGNORECASE)

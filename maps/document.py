@@ -185,6 +185,7 @@ def _environment() -> jinja2.Environment:
         area_text=wording.area_text,
         length_text=wording.length_text,
         share_text=wording.share_text,
+        fine_share_text=wording.fine_share_text,
         clock_text=wording.clock_text,
         duration=wording.duration_phrase,
     )

@@ -107,8 +107,3 @@ def _domain_labels() -> dict[str, Phrase]:
 def label(family: str, value: str) -> Phrase:
     """Return what users read for a value; a value that is not listed is shown as it is."""
     return _labels()[family].get(value) or verbatim(value)
-
-
-def labelled_values(family: str) -> tuple[str, ...]:
-    """Return the values of a family that have a label, in the order of their legend."""
-    return tuple(_labels()[family])

@@ -85,6 +85,11 @@ def share_text(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
 
 
+def fine_share_text(share: float) -> str:
+    """Return a share 0–1 as per cent with one decimal; 100 % only when nothing is missing."""
+    return "100 %" if share >= 1 else f"{min(100 * share, 99.9):.1f} %"
+
+
 def clock_text(time_s: float) -> str:
     """Return seconds after midnight as HH:MM; from 24 h on the next day's time with ``+1``."""
     if math.isnan(time_s):

@@ -390,6 +390,7 @@ def _reports(hostile: bool) -> dict[str, list[dict[str, Any]]]:
         "context": {},
     }
     return {
+        "unify": [{"disputed_area_m2": 43_210.0, "findings": []}],
         "network": [{"reachable_length_share": {"foot": 0.99, "car": 0.93}, "findings": [finding]}],
         "risk": [{"incidents": 120, "bandwidth_m": 250.0, "half_life_days": 60.0, "first_at": "2024-01-03T00:00:00",
                   "last_at": "2024-05-01T00:00:00"}],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import jinja2
 from fastapi import APIRouter, Header, Query
@@ -14,10 +16,12 @@ from api.console import console_context
 from api.errors import NotFoundError
 from api.wording import phrase
 from api.workspace import UsesWorkspace
+from geo.services.export_layers import write_gpx
 from maps import PAGES
 from maps.labels import label
 
 router = APIRouter(include_in_schema=False)
+_ROUTE_FILE = re.compile(r"([0-9]{1,6})_.*\.gpx")
 _HERE = Path(__file__).resolve().parents[1]
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -87,6 +91,17 @@ def show_map(
     if if_none_match is not None and page.etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)
     return HTMLResponse(page.body, headers=headers)
+
+
+@router.get("/maps/routes/{file}")
+def load_route(workspace: UsesWorkspace, file: str) -> Response:
+    """Return a route of the newest plan as GPX; the digits that begin the name of the file are its number."""
+    number = _ROUTE_FILE.fullmatch(file)
+    if number is None:
+        raise NotFoundError("There is no route file '{name}'.", name=file[:60])
+    text = write_gpx(workspace.store, None, int(number[1]))
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file, safe='')}"}
+    return Response(text, media_type="application/gpx+xml", headers=headers)
 
 
 @router.get("/healthz")

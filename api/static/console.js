@@ -1,7 +1,7 @@
 // The console: which step is open, how far the project is, and what each step found.
 
 import { all, ask, count, el, find, moment, pair, problemBox, problemOf, setLanguage, shown, t, tables } from "./core.js";
-import { offerChoices, showJob, startForms } from "./forms.js";
+import { fillPlan, offerChoices, showJob, startForms } from "./forms.js";
 import { showProject, startImports } from "./imports.js";
 import { activeJobOf, follow, lastJobOf, startJobs } from "./jobs.js";
 import { importResult, networkResult, planResult, riskResult, unifyResult } from "./results.js";
@@ -70,29 +70,30 @@ async function resultOf(step) {
   return planResult();
 }
 
-async function drawResults() {
-  for (const step of steps) {
-    const stamp = String(status.steps[step].at) + (step === "risk" ? status.steps.unify.at : "");
-    if (drawn[step] === stamp) continue;
-    const isNews = drawn[step] !== undefined;
-    drawn[step] = stamp;
-    const box = find(`[data-result-of="${step}"]`);
-    try {
-      const made = await resultOf(step);
-      box.replaceChildren(made ?? "");
-      if (isNews && step !== "import") box.scrollIntoView({ block: "nearest" });
-    } catch (error) {
-      box.replaceChildren(problemBox(problemOf(error)));
-    }
+async function drawResult(step) {
+  const stamp = String(status.steps[step].at) + (step === "risk" ? status.steps.unify.at : "");
+  if (drawn[step] === stamp) return;
+  const isNews = drawn[step] !== undefined;
+  drawn[step] = stamp;
+  const box = find(`[data-result-of="${step}"]`);
+  try {
+    const made = await resultOf(step);
+    box.replaceChildren(made ?? "");
+    if (isNews && step !== "import") box.scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    box.replaceChildren(problemBox(problemOf(error)));
   }
 }
 
-async function refreshProject() {
+function drawResults() { return Promise.all(steps.map(drawResult)); }
+
+/** Draws how far the project is; false when the server did not tell. */
+async function refreshStatus() {
   try {
     status = await ask("/api/project");
   } catch (error) {
     find("[data-alert]").replaceChildren(problemBox(problemOf(error)));
-    return;
+    return false;
   }
   find("[data-alert]").replaceChildren();
   find("[data-project-name]").replaceChildren(status.exists ? status.project.name : t("No project yet"));
@@ -111,7 +112,21 @@ async function refreshProject() {
   offerChoices(status);
   drawNavigation();
   drawCounts();
-  await drawResults();
+  return true;
+}
+
+async function refreshProject() {
+  if (await refreshStatus()) await drawResults();
+}
+
+/** The form of the plan begins with what the last plan was asked for. */
+async function repeatPlan() {
+  if (!status.steps.plan.report) return;
+  try {
+    fillPlan((await ask("/api/plans"))[0].params);
+  } catch (error) {
+    console.info(`no plan to repeat: ${error.message}`);
+  }
 }
 
 /* --- which step is open --- */
@@ -147,7 +162,7 @@ async function start() {
   startImports(Number(document.body.dataset.maxUploadMb));
   startForms();
   setLanguage(document.documentElement.dataset.lang);
-  await refreshProject();
+  const isRead = await refreshStatus();
   openStep(false);
   window.addEventListener("hashchange", () => openStep(true));
   await startJobs(whenFinished, () => status && drawNavigation());
@@ -155,7 +170,10 @@ async function start() {
     const active = activeJobOf(step), last = active ?? lastJobOf(step);
     if (step !== "import" && last && (active || last.state === "failed")) follow(last, (job) => showJob(step, job));
   }
-  if (status) drawNavigation();
+  if (isRead) {
+    drawNavigation();
+    await Promise.all([repeatPlan(), drawResults()]);
+  }
   document.body.dataset.ready = "true";
 }
 

@@ -114,6 +114,10 @@ export function clock(seconds) {
   const pad = (value) => String(value).padStart(2, "0");
   return `${pad(Math.floor(minutes / 60) % 24)}:${pad(minutes % 60)}${minutes >= 1440 ? " +1" : ""}`;
 }
+/** Time windows as the form of the plan takes them: "07:30-09:00, 22:00-02:00". */
+export function windowText(windows) {
+  return windows.map((ends) => ends.map((seconds) => clock(seconds).slice(0, 5)).join("-")).join(", ");
+}
 export function duration(seconds) {
   const minutes = Math.round(seconds / 60), hours = Math.floor(minutes / 60);
   return hours ? pair("{hours} h {minutes} min", { hours, minutes: minutes % 60 }) : pair("{minutes} min", { minutes });

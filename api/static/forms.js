@@ -1,6 +1,6 @@
 // Steps 2 to 5: forms that become the parameters of a service.
 
-import { all, clock, count, el, find, label, labels, localise, option, pair, post, problemBox, problemOf, shown, t } from "./core.js";
+import { all, clock, count, el, find, label, labels, localise, option, pair, post, problemBox, problemOf, shown, t, windowText } from "./core.js";
 import { activeJobOf, follow, isActive, jobBox } from "./jobs.js";
 
 class FieldError extends Error {
@@ -93,6 +93,35 @@ export function offerChoices(status) {
   }
 }
 
+function taken(params, path) { return path.split(".").reduce((part, name) => part?.[name], params); }
+
+function fillVisits(form, rules) {
+  for (const rule of rules) {
+    const row = find(`[data-visit="${CSS.escape(rule.kind)}"]`, form);
+    if (!row) continue;
+    find("[type=checkbox]", row).checked = true;
+    row.classList.add("on");
+    find("[data-minutes]", row).value = rule.service_duration_s / 60;
+    find("[data-windows]", row).value = windowText(rule.windows);
+  }
+}
+
+/** Puts the parameters of a plan into its form, unless somebody has begun to fill it. */
+export function fillPlan(params) {
+  const form = find("[data-form=plan]");
+  if (form.dataset.touched) return;
+  for (const control of all("[data-path]", form)) {
+    const value = taken(params, control.dataset.path);
+    if (Number.isFinite(value)) control.value = Number((value / Number(control.dataset.scale)).toPrecision(6));
+  }
+  for (const group of all("[data-list]", form)) {
+    const values = taken(params, group.dataset.list) ?? [];
+    all("input", group).forEach((box) => { box.checked = values.includes(box.value); });
+  }
+  fillVisits(form, params.visit_rules ?? []);
+  [find("[data-area-zoning]", form).value, find("[data-area-code]", form).value] = params.area ?? ["", ""];
+}
+
 function planParams(form, params) {
   params.visit_rules = readVisits(form);
   const zoning = find("[data-area-zoning]", form).value, code = find("[data-area-code]", form).value.trim();
@@ -139,6 +168,7 @@ export function startForms() {
     el("label", { class: "tick" }, el("input", { type: "checkbox", value }), shown(words))));
   for (const form of all("[data-form]")) {
     form.addEventListener("reset", () => all(".visit.on", form).forEach((row) => row.classList.remove("on")));
+    form.addEventListener("input", () => { form.dataset.touched = "yes"; });
     form.addEventListener("submit", (event) => { event.preventDefault(); run(form.dataset.form, form); });
   }
 }

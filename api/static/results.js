@@ -1,6 +1,6 @@
 // What the steps found: each report as a planner reads it.
 
-import { area, ask, bar, columns, count, decimals, duration, clock, el, isEnglish, label, length, moment, pair, problemBox, problemOf, share, shown, t, tables } from "./core.js";
+import { area, ask, bar, columns, count, decimals, duration, clock, el, isEnglish, label, length, moment, pair, problemBox, problemOf, share, shown, t, tables, windowText } from "./core.js";
 
 export function figure(value, caption, note, kind = "") {
   return el("div", { class: `figure ${kind}` }, el("b", {}, value), el("span", {}, caption), note && el("small", {}, note));
@@ -92,7 +92,7 @@ export function unifyResult(report, status) {
   return el("div", { class: "card-box" }, el("h2", {}, t("Result")),
     figures(
       figure(count(report.cells), t("unified cells"), t("cover {area}", { area: area(report.area_m2) }), "main"),
-      figure(count(total), t("border conflicts"), area(Object.values(report.conflict_area_m2).reduce((sum, value) => sum + value, 0))),
+      figure(count(total), t("border conflicts"), Number.isFinite(report.disputed_area_m2) && t("{area} in dispute", { area: area(report.disputed_area_m2) })),
       figure(count(report.slivers_dissolved), t("slivers dissolved"), area(report.sliver_area_m2)),
       figure(count(report.facilities_outside), t("facilities in no cell"))),
     mapLinks("unified", "zonings"),
@@ -164,6 +164,31 @@ function planFigures(report) {
     figure(decimals(report.search_s, 0) + " s", t("searched"), report.stopped_early ? t("stopped early") : t("{count} iterations", { count: count(report.iterations) })));
 }
 
+function listed(pairs) { return shown([pairs.map(([zh]) => zh).join("、"), pairs.map(([, en]) => en).join(", ")]); }
+
+function wantedStreets(params) {
+  const wanted = params.required_classes.map((value) => label("road_class", value));
+  if (params.risk_share > 0) wanted.push(pair("all in the riskiest {share} of the cells", { share: share(params.risk_share) }));
+  if (!wanted.length) wanted.push(pair("all streets"));
+  if (params.area) wanted.push(pair("only inside {beat}", { beat: params.area.join(" ") }));
+  return listed(wanted);
+}
+
+function wantedVisits(rules) {
+  if (!rules.length) return t("none");
+  return el("ul", { class: "plain-list" }, rules.map((rule) => el("li", {}, shown(label("facility", rule.kind)), " · ",
+    shown(duration(rule.service_duration_s)), rule.windows.length > 0 && ` · ${windowText(rule.windows)}`)));
+}
+
+function planWishes(params) {
+  return definition([
+    ["Streets to be patrolled", wantedStreets(params)],
+    ["Places to be visited", wantedVisits(params.visit_rules)],
+    ["Teams on duty", params.teams.length ? params.teams.join("，") : t("all teams")],
+    ["Search time", `${decimals(params.solve.seconds, 0)} s`],
+  ]);
+}
+
 export async function planResult(planId = "newest") {
   const [plans, plan] = await Promise.all([ask("/api/plans"), ask(`/api/plans/${encodeURIComponent(planId)}`)]);
   const holder = el("div", { class: "card-box" });
@@ -187,6 +212,7 @@ export async function planResult(planId = "newest") {
     planFigures(plan.summary),
     plan.plan_id === plans[0].plan_id ? mapLinks("routes") : el("p", { class: "soft" }, t("The map shows the newest plan.")),
     section("Routes", routeTable(plan), idle > 0 ? el("p", { class: "soft" }, t("{count} teams on duty have no route in this plan.", { count: idle })) : ""),
+    section("What the plan was asked for", planWishes(plan.params)),
     missed.length ? section("Not visited", el("ul", { class: "plain-list" }, missed.map((visit) => el("li", {}, visit.name)))) : "",
     section("Findings", findingList(plan.summary.findings)));
   return holder;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ import pandas as pd
 from geo.errors import SchemaError
 
 _DBF_NAME_BYTES = 10
+_PERSONAL_VALUE = re.compile(
+    r"(?<!\d)(?:1[3-9]\d{9}|[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx])(?!\d)"
+)
+"""A mobile number of 11 digits, or a citizen identity number (GB 11643: region, date of birth, sequence, check)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,11 @@ class ColumnChoice:
     chosen: dict[str, str]
     unmapped: tuple[str, ...]
     personal: tuple[str, ...]
+
+    def without_personal(self, personal: tuple[str, ...]) -> ColumnChoice:
+        """Return the choice with further columns left out because their values tell of a person."""
+        unmapped = tuple(column for column in self.unmapped if column not in personal)
+        return ColumnChoice(self.chosen, unmapped, (*self.personal, *personal))
 
     def without(self, target: str) -> ColumnChoice:
         """Return the choice with a column of ours left open; its source column stays as an attribute."""
@@ -107,8 +117,17 @@ def choose_columns(kind: str, columns: list[str], wanted: Mapping[str, str]) -> 
 
 
 def _is_personal(column: str) -> bool:
-    form = _normalise(column)
-    return any(_normalise(name) in form or form in _forms(name) for name in _table()["personal"]["names"])
+    form, words = _normalise(column), _table()["personal"]
+    if form.endswith(tuple(words["counts"])):
+        return False
+    contains = any(_normalise(name) in form or form in _forms(name) for name in words["names"])
+    return contains or form in {_normalise(name) for name in words["whole"]}
+
+
+def find_personal_values(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that hold something like a mobile number or an identity number, whatever they are called."""
+    texts = {column: frame[column].dropna().astype("str") for column in columns}
+    return tuple(column for column, text in texts.items() if text.str.contains(_PERSONAL_VALUE).any())
 
 
 def translate_values(values: pd.Series, table: str, default: str | None) -> tuple[pd.Series, pd.Series]:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from geo.model.crs import WGS84_EPSG
 
+_LEG_WORDS = {"serve": "巡防 patrol", "deadhead": "途经 pass"}
+
 
 def clock(seconds: float) -> str:
     """Return seconds after midnight as ``HH:MM``; past midnight goes on from 24:00 as 00:00 (+1)."""
@@ -18,7 +20,10 @@ def clock(seconds: float) -> str:
 
 
 def route_gpx(route: pd.Series, legs: gpd.GeoDataFrame, visits: gpd.GeoDataFrame) -> str:
-    """Return one route as GPX 1.1: the track in order, one segment a leg, and the visits as waypoints.
+    """Return one route as GPX 1.1.
+
+    The track is the way, one segment a leg; the route (``rte``) has a point at the start of each leg with the street's name
+    and whether it is patrolled; the waypoints are the visits with arrival and stay.
 
     Parameters
     ----------
@@ -30,26 +35,27 @@ def route_gpx(route: pd.Series, legs: gpd.GeoDataFrame, visits: gpd.GeoDataFrame
     gpx = gpxpy.gpx.GPX()
     gpx.creator = "yiwang"
     gpx.name = f"{route['team']} {clock(route['start_s'])}-{clock(route['end_s'])}"
-    track = gpxpy.gpx.GPXTrack(name=gpx.name)
+    track, turns = gpxpy.gpx.GPXTrack(name=gpx.name), gpxpy.gpx.GPXRoute(name=gpx.name)
     gpx.tracks.append(track)
-    segment = gpxpy.gpx.GPXTrackSegment()
-    track.segments.append(segment)
-    last: tuple[float, float] | None = None
-    for line in legs.geometry.to_crs(WGS84_EPSG):
-        for lon, lat in line.coords:
-            if (lon, lat) != last:
-                segment.points.append(gpxpy.gpx.GPXTrackPoint(round(lat, 7), round(lon, 7)))
-            last = (lon, lat)
-    places = visits.geometry.to_crs(WGS84_EPSG)
-    for row, place in zip(visits.itertuples(), places, strict=True):
-        minutes = round(row.service_duration_s / 60)
+    gpx.routes.append(turns)
+    for leg, line in zip(legs.itertuples(), legs.geometry.to_crs(WGS84_EPSG), strict=True):
+        points = [(round(lat, 7), round(lon, 7)) for lon, lat in line.coords]
+        track.segments.append(gpxpy.gpx.GPXTrackSegment([gpxpy.gpx.GPXTrackPoint(*point) for point in points]))
+        what = _LEG_WORDS[str(leg.kind)]
+        turns.points.append(
+            gpxpy.gpx.GPXRoutePoint(
+                *points[0], name=str(leg.name) or what, description=f"{what} {leg.length_m:.0f} m {clock(leg.start_s)}"
+            )
+        )
+    for visit, place in zip(visits.itertuples(), visits.geometry.to_crs(WGS84_EPSG), strict=True):
+        minutes = round(visit.service_duration_s / 60)
         gpx.waypoints.append(
             gpxpy.gpx.GPXWaypoint(
                 round(place.y, 7),
                 round(place.x, 7),
-                name=f"{row.sequence}. {row.name} {clock(row.arrive_s)}",
-                description=f"{minutes} min",
-                type=row.kind,
+                name=f"{visit.sequence}. {visit.name} {clock(visit.arrive_s)}",
+                description=f"停留 {minutes} 分钟 stay {minutes} min",
+                type=visit.kind,
             )
         )
     return str(gpx.to_xml(version="1.1"))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geo.errors import ParameterError
 from geo.model.network import Mode, StreetNetwork
 
+DAY_S = 86_400.0
 PATROL_SPEED_MPS: Mapping[Mode, float] = {"foot": 1.1, "ebike": 2.8, "car": 4.2}
 """Speed while patrolling, by mode: slower than travelling so that people see and are seen (4, 10 and 15 km/h).
 A configured default without a source; FIELD.md section 3 has none."""
@@ -68,7 +69,10 @@ class Visit:
     service_duration_s
         Length of the stay.
     windows
-        Intervals in which the stay may start; empty: any time. One of them is used.
+        Intervals in which the stay may start, seconds after midnight; empty: any time. One of them is used; each also
+        holds on the next day, for shifts past midnight.
+    access_s
+        Way from the junction to the door and back, on foot.
     """
 
     code: str
@@ -79,6 +83,17 @@ class Visit:
     y: float
     service_duration_s: float
     windows: tuple[tuple[float, float], ...] = ()
+    access_s: float = 0.0
+
+    @property
+    def total_s(self) -> float:
+        """Time that the visit takes: the stay and the way to the door and back."""
+        return self.service_duration_s + self.access_s
+
+    @property
+    def daily_windows(self) -> tuple[tuple[float, float], ...]:
+        """The windows on the day and on the next one."""
+        return tuple((start + day, end + day) for day in (0.0, DAY_S) for start, end in self.windows)
 
     def __post_init__(self) -> None:
         if self.service_duration_s < 0 or any(not 0 <= start <= end for start, end in self.windows):
@@ -203,6 +218,12 @@ class PatrolPlan:
     def durations_s(self) -> NDArray[np.float64]:
         """Return the duration of each route, shape (teams,)."""
         return np.array([route.duration_s for route in self.routes])
+
+
+def route_file_name(number: int, team: str) -> str:
+    """Return the name of a route's GPX file, without characters that file systems refuse."""
+    plain = "".join("_" if char in '<>:"/\\|?*#%' or ord(char) < 32 else char for char in team).strip(". ")
+    return f"{number:02d}_{plain or 'route'}.gpx"
 
 
 def balance_max_over_mean(durations: NDArray[np.float64]) -> float:

@@ -118,7 +118,9 @@ class UnifyReport(Report):
     area_error_m2
         Largest difference between a source cell and the sum of its pieces.
     conflicts, conflict_area_m2
-        Kind → number and area.
+        Kind → number and sum of the areas; ground that several pairs of departments dispute counts for each.
+    disputed_area_m2
+        Ground in any conflict, counted once.
     facilities_outside, streets_outside_m
         What no cell holds.
     checks
@@ -136,6 +138,7 @@ class UnifyReport(Report):
     area_error_m2: float
     conflicts: Mapping[str, int]
     conflict_area_m2: Mapping[str, float]
+    disputed_area_m2: float
     facilities_outside: int
     streets_outside_m: float
     checks: Mapping[str, bool]

@@ -12,6 +12,7 @@ from geo.algorithms.risk.intensity import IntensityParams, Raster, estimate_inte
 from geo.errors import MissingLayerError
 from geo.model.progress import Progress, ignore_progress, tell_stored
 from geo.model.reports import RiskReport
+from geo.services.overtaken import inputs_stamp, require_unchanged
 from geo.storage.store import Store
 
 __all__ = ["ALL_PERIODS", "IntensityParams", "assess_risk"]
@@ -31,7 +32,7 @@ def assess_risk(store: Store, params: IntensityParams, progress: Progress = igno
         There are no incidents, or the zonings were not unified.
     """
     with store.begin() as transaction:
-        project = transaction.project
+        project, stamp = transaction.project, inputs_stamp(transaction)
         incidents = transaction.read("incident")
         cells = transaction.read("unified_cell")
     if incidents.empty:
@@ -63,6 +64,7 @@ def assess_risk(store: Store, params: IntensityParams, progress: Progress = igno
     )
     progress("Storing", 0.9)
     with store.begin() as transaction:
+        require_unchanged(transaction, stamp)
         transaction.replace("risk_cell", ranking)
         transaction.replace("risk_surface", surface)
         transaction.save_report("risk", report.as_json())

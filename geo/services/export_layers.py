@@ -7,12 +7,14 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
+from pyogrio.errors import DataSourceError
 from pyproj import Transformer
 
-from geo.errors import MissingLayerError, ParameterError
+from geo.errors import MissingLayerError, ParameterError, StorageError
 from geo.formats.exchange import frame_geojson, route_gpx
 from geo.model.crs import WGS84_EPSG
 from geo.model.frames import SCHEMAS
+from geo.model.patrol import route_file_name
 from geo.services.read_views import read_layer, read_plan
 from geo.storage.store import Store
 
@@ -106,10 +108,16 @@ def export_routes(store: Store, directory: Path, plan_id: str | None = None) -> 
     plan = read_plan(store, plan_id)
     if plan["route"].empty:
         raise MissingLayerError("There is no patrol plan yet. Plan first.")
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            "{place} cannot be written. Allow writing to the file and its folder, or work on a copy.",
+            place=directory.name,
+        ) from error
     paths = []
     for number, team in zip(plan["route"]["route_no"], plan["route"]["team"], strict=True):
-        path = directory / f"{number:02d}_{_file_name(team)}.gpx"
+        path = directory / route_file_name(int(number), team)
         path.write_text(_gpx(plan, number), encoding="utf-8")
         paths.append(path)
     return paths
@@ -124,24 +132,38 @@ def export_layer(store: Store, table: str, path: Path) -> Path:
     Raises
     ------
     ParameterError
-        The suffix is none of the known ones, or the table has no geometry and the format needs one.
+        The suffix is none of the known ones, the table has no geometry and the format needs one, or the file is the
+        project itself.
+    StorageError
+        The file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in FILE_FORMATS:
         raise ParameterError("'{file}': layers are exported as {known}.", file=path.name, known=", ".join(FILE_FORMATS))
     if table not in SCHEMAS:
         raise ParameterError("There is no layer '{table}'. Known are {known}.", table=table, known=", ".join(SCHEMAS))
+    _require_foreign(store, path)
     frame = read_layer(store, table)
-    if suffix == ".geojson":
-        path.write_text(frame_geojson(frame), encoding="utf-8")
-        return path
-    if not isinstance(frame, gpd.GeoDataFrame):
+    if suffix != ".geojson" and not isinstance(frame, gpd.GeoDataFrame):
         raise ParameterError("Layer '{table}' has no geometry; export it as .geojson.", table=table)
-    if suffix == ".shp":
-        _write_shapefile(frame, path)
-    else:
-        frame.to_file(path, layer=table, driver="GPKG")
+    try:
+        if suffix == ".geojson":
+            path.write_text(frame_geojson(frame), encoding="utf-8")
+        elif suffix == ".shp":
+            _write_shapefile(frame, path)
+        else:
+            gpd.GeoDataFrame(frame).to_file(path, layer=table, driver="GPKG")
+    except (OSError, DataSourceError) as error:
+        raise StorageError(
+            "{place} cannot be written. Allow writing to the file and its folder, or work on a copy.", place=path.name
+        ) from error
     return path
+
+
+def _require_foreign(store: Store, path: Path) -> None:
+    """Refuse to export into the project's own file: its tables would be replaced by plain ones."""
+    if store.backend == "gpkg" and path.resolve() == Path(store.url.removeprefix("gpkg://")).resolve():
+        raise ParameterError("'{file}' is the project itself. Export to another file.", file=path.name)
 
 
 def _write_shapefile(frame: gpd.GeoDataFrame, path: Path) -> None:
@@ -158,8 +180,3 @@ def _write_shapefile(frame: gpd.GeoDataFrame, path: Path) -> None:
     path.with_suffix(".fields.json").write_text(
         json.dumps({new: old for old, new in short.items()}, ensure_ascii=False, indent=1), encoding="utf-8"
     )
-
-
-def _file_name(text: str) -> str:
-    """Return text without characters that file systems refuse."""
-    return "".join("_" if char in '<>:"/\\|?*' or ord(char) < 32 else char for char in text).strip(". ") or "route"

@@ -17,7 +17,7 @@ from pyproj import CRS, Transformer
 
 from geo.algorithms.repair import repair_layer
 from geo.errors import CrsError, ParameterError, SchemaError
-from geo.formats.columns import choose_columns
+from geo.formats.columns import choose_columns, find_personal_values
 from geo.formats.conform import Conformer, conform_layer
 from geo.formats.sources import SourceLayer, SourceParams, read_source
 from geo.model.crs import WGS84_EPSG, default_metric_epsg, require_metric_epsg
@@ -150,6 +150,7 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     choice = choose_columns(params.kind, names, params.columns)
     if params.kind == "facility" and params.facility_kind is not None:
         choice = choice.without("kind")
+    choice = choice.without_personal(find_personal_values(repaired.frame, choice.unmapped))
     conformer = Conformer(repaired.frame, choice, source.source)
     frame = conform_layer(params.kind, conformer, _taken(store, params, table), project.time_zone)
     _require_rows(frame, conformer.findings[-1:], source, params)

@@ -16,21 +16,34 @@ from numpy.typing import NDArray
 
 from geo.algorithms.network.connect import strong_part
 from geo.algorithms.network.snap import nearest_nodes
+from geo.algorithms.partition.attach import middles_of
 from geo.algorithms.routing.check import check_plan
 from geo.algorithms.routing.legs import leg_frame, route_frame, visit_frame
 from geo.algorithms.routing.solve import SolveParams, solve
 from geo.errors import CheckFailedError, MissingLayerError, ParameterError
 from geo.model.frames import FACILITY_KINDS, ROAD_CLASSES
 from geo.model.network import Mode, StreetNetwork
-from geo.model.patrol import PATROL_SPEED_MPS, PatrolPlan, PatrolProblem, Team, Visit, balance_max_over_mean, gini
+from geo.model.patrol import (
+    DAY_S,
+    PATROL_SPEED_MPS,
+    PatrolPlan,
+    PatrolProblem,
+    Team,
+    Visit,
+    balance_max_over_mean,
+    gini,
+)
 from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import Finding, PlanReport, list_rows
+from geo.services.overtaken import inputs_stamp, require_unchanged
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
 
 __all__ = ["PatrolParams", "SolveParams", "VisitRule", "plan_patrols", "read_problem"]
 
 _FAR_FROM_STREET_M = 200.0
+_WALKING_MPS = 1.3
+"""Speed from the junction to the door of a place; that of geo/algorithms/network/speeds.toml."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,8 @@ class VisitRule:
     service_duration_s
         Length of the stay; FIELD.md section 3: 10–16 minutes at a hot spot.
     windows
-        Intervals in which the stay may start, seconds after local midnight; empty: any time.
+        Intervals in which the stay may start, seconds after local midnight; empty: any time. One that ends before it
+        starts passes midnight.
     """
 
     kind: str
@@ -69,7 +83,8 @@ class PatrolParams:
     required_classes
         Classes of streets to be patrolled; empty: all.
     risk_share
-        Streets in this share of the cells, those of the highest risk, are patrolled whatever their class; 0 without risk.
+        Streets in this share of the cells, those of the highest risk, are patrolled: beside the classes where any are named,
+        alone where none is; 0 without risk.
     area
         Zoning and code of a cell (a beat): only streets and facilities in it; None: everywhere.
     visit_rules
@@ -115,6 +130,7 @@ def plan_patrols(store: Store, params: PatrolParams, progress: Progress = ignore
         The independent check refused the plan; nothing is stored.
     """
     with store.begin() as transaction:
+        stamp = inputs_stamp(transaction)
         problem, findings = read_problem(transaction, params)
     plan = solve(problem, params.solve, part_of(progress, 0.05, 0.9))
     progress("Checking", 0.9)
@@ -128,6 +144,7 @@ def plan_patrols(store: Store, params: PatrolParams, progress: Progress = ignore
     plan_id = created.strftime("%Y%m%dT%H%M%S%f")[:-3]
     report = _report(problem, plan, plan_id, findings)
     with store.begin() as transaction:
+        require_unchanged(transaction, stamp)
         body = {"plan_id": plan_id, "created_at": pd.Timestamp(created).as_unit("us")}
         texts = {"params": json.dumps(asdict(params), ensure_ascii=False), "summary": json.dumps(report.as_json())}
         transaction.append("plan", pd.DataFrame([body | texts]))
@@ -204,8 +221,7 @@ def _required_edges(
         chosen = by_risk | chosen if params.required_classes else by_risk
     if area is not None:
         shapely.prepare(area)
-        middles = shapely.line_interpolate_point(edges.geometry.to_numpy(), 0.5, normalized=True)
-        chosen &= shapely.intersects(area, middles)
+        chosen &= shapely.intersects(area, middles_of(edges))
     return np.flatnonzero(chosen)
 
 
@@ -257,9 +273,19 @@ def _visits(
             Finding("far_from_street", "warning", message, len(far), list_rows(far.tolist()), x, y, context)
         )
     return tuple(
-        Visit(code, name, kind, int(node), float(x), float(y), rules[kind].service_duration_s, rules[kind].windows)
-        for code, name, kind, node, (x, y) in zip(
-            facilities["code"], facilities["name"], facilities["kind"], nodes, xy, strict=True
+        Visit(
+            code,
+            name,
+            kind,
+            int(node),
+            float(x),
+            float(y),
+            rules[kind].service_duration_s,
+            tuple((start, end if end >= start else end + DAY_S) for start, end in rules[kind].windows),
+            access_s=2 * float(away_m) / _WALKING_MPS,
+        )
+        for code, name, kind, node, (x, y), away_m in zip(
+            facilities["code"], facilities["name"], facilities["kind"], nodes, xy, distance, strict=True
         )
     )
 

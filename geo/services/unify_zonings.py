@@ -8,8 +8,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
-from geo.algorithms.partition.attach import attach_lines, attach_points
+from geo.algorithms.partition.attach import attach_lines, attach_points, middles_of
 from geo.algorithms.partition.check import check_unified
 from geo.algorithms.partition.slivers import SliverParams
 from geo.algorithms.zoning.codes import find_scheme
@@ -21,6 +22,7 @@ from geo.model.frames import require_frame
 from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.project import Project
 from geo.model.reports import Finding, UnifyReport
+from geo.services.overtaken import inputs_stamp, require_unchanged
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
 
@@ -42,7 +44,7 @@ def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore
         The independent check refused the result; nothing is stored.
     """
     with store.begin() as transaction:
-        project = transaction.project
+        project, stamp = transaction.project, inputs_stamp(transaction)
         names = transaction.read("zoning")
         cells = transaction.read("cell")
         zonings = {
@@ -76,6 +78,7 @@ def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore
         )
     progress("Attaching facilities and streets", 0.85)
     with store.begin() as transaction:
+        require_unchanged(transaction, stamp)
         outside, outside_m = _store(transaction, unified, conflicts)
         report = _report(unified, conflicts, zonings, findings, check.outcomes, check.area_error_m2, outside, outside_m)
         transaction.save_report("unify", report.as_json())
@@ -161,6 +164,7 @@ def _store(transaction: Transaction, unified: Unified, conflicts: gpd.GeoDataFra
         transaction.replace(table, frame)
         if table == "facility":
             outside = int(frame["cell_code"].isna().sum())
+    _refresh_dependents(transaction, polygons, codes)
     streets = transaction.read("street")
     attached = attach_lines(streets.geometry.to_numpy(), polygons)
     street_cell = pd.DataFrame(
@@ -173,6 +177,16 @@ def _store(transaction: Transaction, unified: Unified, conflicts: gpd.GeoDataFra
     transaction.replace("street_cell", street_cell)
     outside_m = max(0.0, float(streets.length.sum() - attached["length_m"].sum()))
     return outside, outside_m
+
+
+def _refresh_dependents(transaction: Transaction, polygons: NDArray[np.object_], codes: NDArray[np.object_]) -> None:
+    """Give the street network the new codes, and drop the risk, which was assessed on the former cells."""
+    transaction.delete("risk_cell")
+    transaction.delete("risk_surface")
+    edges = transaction.read("network_edge", order_by=("edge_id",))
+    if len(edges):
+        edges["cell_code"] = attach_points(middles_of(edges), polygons, codes)
+        transaction.replace("network_edge", edges)
 
 
 def _report(
@@ -203,6 +217,7 @@ def _report(
         area_m2=float(cells["area_m2"].sum()),
         area_error_m2=area_error_m2,
         conflicts={str(kind): int(count) for kind, count in by_kind.size().items()},
+        disputed_area_m2=float(shapely.union_all(conflicts.geometry.to_numpy()).area),
         conflict_area_m2={str(kind): float(area) for kind, area in by_kind["area_m2"].sum().items()},
         facilities_outside=outside,
         streets_outside_m=outside_m,

@@ -11,7 +11,7 @@ from maps.pages.facilities import cell_outlines
 from maps.pages.network import network_figures
 from maps.pages.risk import top_cells
 from maps.pages.routes import balance_figures
-from maps.pages.unified import conflict_totals
+from maps.pages.unified import conflict_totals, disputed_area
 from maps.palette import RISK_FILLS, TEAM_COLOURS, ZONING_STROKES, cycle
 from maps.scene import Scene, extent_of, has_rows, records, rows_of
 from maps.wording import phrase
@@ -41,7 +41,7 @@ def _context(view: ProjectView) -> dict[str, Any]:
         "cells": len(unified),
         "area_m2": float(unified["area_m2"].sum()) if len(unified) else 0.0,
         "conflicts": sum(row["count"] for row in totals),
-        "disputed_m2": sum(row["area_m2"] for row in totals),
+        "disputed_m2": disputed_area(view),
         "totals": totals,
         "facilities": len(rows_of(view, "facility")),
         "facility_kinds": int(rows_of(view, "facility")["kind"].nunique()) if has_rows(view, "facility") else 0,

@@ -61,8 +61,8 @@ def risk_cell_layer(view: ProjectView, encoder: Encoder, *, show: bool) -> MapLa
         (phrase("Code"), "code", "text"),
         (phrase("Rank"), "rank", "count"),
         (phrase("Incidents"), "incidents", "count"),
-        (phrase("Intensity"), "intensity", "intensity"),
-        (phrase("Risk score (0–1)"), "score", "text"),
+        (phrase("Risk (0–1)"), "score", "text"),
+        (phrase("Weighted intensity (recent counts more)"), "intensity", "intensity"),
     )
     return area_layer(
         "risk-cells",

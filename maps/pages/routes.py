@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
+from geo.model.patrol import route_file_name
 from geo.model.view import ProjectView
 from maps.base import community_layer, label_layer, street_layer
 from maps.encoding import Encoder
@@ -76,6 +78,7 @@ def _route_rows(view: ProjectView) -> list[dict[str, Any]]:
             {
                 **row,
                 "key": f"route-{number}",
+                "gpx": "routes/" + quote(route_file_name(int(number), row["team"]), safe=""),
                 "colour": cycle(TEAM_COLOURS, place),
                 "load": float(row["duration_s"]) / longest_s,
                 "legs": _of_route(legs, number, "leg_no"),

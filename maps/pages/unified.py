@@ -203,6 +203,12 @@ def conflict_totals(view: ProjectView) -> list[dict[str, Any]]:
     return totals
 
 
+def disputed_area(view: ProjectView) -> float | None:
+    """Return the area on which departments disagree, each place counted once; None where the report does not tell."""
+    area_m2 = (view.reports.get("unify") or [{}])[-1].get("disputed_area_m2")
+    return None if area_m2 is None else float(area_m2)
+
+
 def _context(view: ProjectView) -> dict[str, Any]:
     names, cells = zoning_names(view), _cell_names(view)
     frame = rows_of(view, "conflict")
@@ -225,5 +231,5 @@ def _context(view: ProjectView) -> dict[str, Any]:
         "pieces": int(rows_of(view, "unified_cell")["pieces"].sum()) if has_rows(view, "unified_cell") else 0,
         "zonings": names,
         "findings": list_findings((view.reports.get("unify") or [{}])[-1], view.project.epsg),
-        "disputed_m2": float(frame["area_m2"].sum()) if len(frame) else 0.0,
+        "disputed_m2": disputed_area(view),
     }

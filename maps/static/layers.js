@@ -100,8 +100,9 @@
     return made;
   }
 
-  function divIcon(content, size, shift) {
-    return L.divIcon({ html: content, className: "", iconSize: [size, size], iconAnchor: [size / 2 - (shift || 0), size / 2] });
+  function divIcon(content, size, right, down) {
+    var anchor = [size / 2 - (right || 0), size / 2 - (down || 0)];
+    return L.divIcon({ html: content, className: "", iconSize: [size, size], iconAnchor: anchor });
   }
 
   kinds.markers = function (layer) {
@@ -127,8 +128,8 @@
     return group;
   };
 
-  /* A line set off to its right, so that both ways along a street can be told apart, with arrows in walking direction. */
-  var ArrowLine = L.Polyline.extend({
+  /* A line set off to its right, so that both ways along a street can be told apart. */
+  var SetOffLine = L.Polyline.extend({
     _update: function () {
       if (!this._map) return;
       this._clipPoints();
@@ -136,10 +137,13 @@
       this._parts = this._parts.map(function (part) { return setOff(part, 2.2); });
       this._updatePath();
     },
+  });
+
+  /* Arrows in walking direction over all legs of a route: evenly spaced along the way, however short its legs are. */
+  var Arrows = SetOffLine.extend({
+    options: { noClip: true, interactive: false, smoothFactor: 0.6 },
     _updatePath: function () {
-      var renderer = this._renderer;
-      renderer._updatePoly(this);
-      if (renderer._drawing && this.options.arrows) drawArrows(renderer._ctx, this._parts, this.options);
+      if (this._renderer._drawing) drawArrows(this._renderer._ctx, this._parts, this.options);
     },
   });
 
@@ -152,15 +156,15 @@
   }
 
   function drawArrows(context, parts, options) {
-    var size = options.weight + 3.4, spacing = 84;
+    var spacing = 84, walked = spacing / 2;
     context.save();
     context.globalAlpha = 1;
     context.setLineDash([]);
-    context.strokeStyle = "#fff";
-    context.fillStyle = options.color;
     context.lineWidth = 1.2;
-    parts.forEach(function (part) {
-      var walked = spacing / 2;
+    parts.forEach(function (part, place) {
+      var idle = options.deadhead[place] === 1, size = idle ? 6.2 : 7.6;
+      context.strokeStyle = idle ? options.color : "#fff";
+      context.fillStyle = idle ? "#fff" : options.color;
       for (var i = 1; i < part.length; i++) {
         var dx = part[i].x - part[i - 1].x, dy = part[i].y - part[i - 1].y, length = Math.hypot(dx, dy);
         var angle = Math.atan2(dy, dx);
@@ -188,9 +192,9 @@
     if (!layer.legs) return [];
     var lines = layer.legs.lines.map(function (chain, index) {
       var idle = layer.legs.deadhead[index] === 1;
-      var line = new ArrowLine(yiwang.decodeChain(chain), {
+      var line = new SetOffLine(yiwang.decodeChain(chain), {
         color: layer.colour, weight: idle ? 2.6 : 4.2, opacity: idle ? 0.85 : 0.92, dashArray: idle ? "4 6" : null,
-        arrows: !idle, smoothFactor: 0.6, lineCap: idle ? "butt" : "round",
+        smoothFactor: 0.6, lineCap: idle ? "butt" : "round",
       });
       line.yiwangIndex = index;
       return line;
@@ -198,15 +202,21 @@
     var legs = L.featureGroup(lines);
     hoverTitle(legs, layer.legs);
     group.addLayer(legs);
+    var ways = lines.map(function (line) { return line.getLatLngs(); });
+    group.addLayer(new Arrows(ways, { color: layer.colour, deadhead: layer.legs.deadhead }));
     return lines;
   }
 
+  /* A visit at the depot stands below the mark of the depot. */
   function visitMarkers(layer, group) {
     if (!layer.visits) return [];
+    var depot = L.latLng(yiwang.decodePoint(layer.depot, 0)), atDepot = 0;
     var visits = L.featureGroup(), markers = layer.visits.number.map(function (number, index) {
       var badge = yiwang.element("div", "visit", [String(number)]);
       badge.style.borderColor = layer.colour;
-      var marker = L.marker(yiwang.decodePoint(layer.visits.at, index), { icon: divIcon(badge, 22), keyboard: false });
+      var latlng = yiwang.decodePoint(layer.visits.at, index);
+      var icon = depot.distanceTo(latlng) < 15 ? divIcon(badge, 22, 20 * layer.depotPlace, 21 * ++atDepot) : divIcon(badge, 22);
+      var marker = L.marker(latlng, { icon: icon, zIndexOffset: 500, keyboard: false });
       marker.yiwangIndex = index;
       visits.addLayer(marker);
       return marker;

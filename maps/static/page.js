@@ -72,14 +72,36 @@
       boxes.forEach(function (box) { show(box.dataset.toggle, shown); });
     });
     on("[data-only]", "click", function (button) {
-      var key = button.dataset.only, family = key.split("-")[0] + "-", alone = button.classList.contains("picked");
-      all("[data-only]", function (other) { other.classList.toggle("picked", other === button && !alone); });
-      payload.order.forEach(function (other) {
-        if (other.indexOf(family) === 0) show(other, alone || other === key);
-      });
+      var key = button.classList.contains("picked") ? "" : button.dataset.only;
+      showAlone(button.dataset.only.split("-")[0] + "-", key);
+      if (button.closest("[data-route]")) openRoute(key);
     });
     var legend = document.querySelector("[data-legend]");
     if (legend && window.matchMedia("(max-width: 800px)").matches) legend.open = false;
+  }
+
+  /* Of the layers whose keys begin alike one is shown, or with an empty key all. */
+  function showAlone(family, key) {
+    all("[data-only]", function (button) { button.classList.toggle("picked", button.dataset.only === key); });
+    payload.order.forEach(function (other) {
+      if (other.indexOf(family) === 0) show(other, !key || other === key);
+    });
+  }
+
+  /* --- one route: its address is routes.html#2 --- */
+  function openRoute(key) {
+    history.replaceState(null, "", key ? "#" + key.split("-")[1] : location.pathname + location.search);
+    if (key) document.querySelector('[data-route="' + key + '"]').open = true;
+    if (window.matchMedia("(max-width: 800px)").matches) setPanel("");
+    yiwang.fit(map, key && layers[key].getBounds());
+  }
+
+  function openAddressedRoute() {
+    var key = "route-" + location.hash.slice(1);
+    if (payload.page !== "routes" || !Object.hasOwn(payload.layers, key)) return;
+    showAlone("route-", key);
+    openRoute(key);
+    document.querySelector('[data-route="' + key + '"]').scrollIntoView({ block: "nearest" });
   }
 
   /* --- focus --- */
@@ -252,10 +274,10 @@
     map.on("mouseout", function () { readout.textContent = ""; });
   }
 
-  /* The whole area, clear of the open legend where the screen is wide. */
-  yiwang.fit = function (fitted) {
+  /* The whole area or a part of it, clear of the open legend where the screen is wide. */
+  yiwang.fit = function (fitted, bounds) {
     var legend = document.querySelector("[data-legend]"), wide = fitted.getSize().x > 820 && legend && legend.open;
-    fitted.fitBounds(payload.bounds, {
+    fitted.fitBounds(bounds || payload.bounds, {
       paddingTopLeft: [20, 20], paddingBottomRight: [wide ? 286 : 20, 24], maxZoom: 18, animate: false,
     });
   };
@@ -276,6 +298,8 @@
     here.parentNode.scrollLeft = here.offsetLeft - (here.parentNode.clientWidth - here.offsetWidth) / 2;
     restack();
     if (layers.labels) layers.labels.redraw();
+    openAddressedRoute();
+    window.addEventListener("hashchange", openAddressedRoute);
     document.body.dataset.ready = "true";
   };
 })();

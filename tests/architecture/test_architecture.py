@@ -69,7 +69,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import {package}
 """
-        environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+        environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
         result = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
         )

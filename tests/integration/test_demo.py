@@ -54,7 +54,8 @@ def test_gdal_reads_every_layer_with_chinese_text(demo):
 
 def test_routes_are_gpx_that_starts_and_ends_at_one_place(demo):
     for path in (demo[0] / "routes").glob("*.gpx"):
-        points = [point for track in gpxpy.parse(path.read_text("utf-8")).tracks for point in track.segments[0].points]
+        track = gpxpy.parse(path.read_text("utf-8")).tracks[0]
+        points = [point for segment in track.segments for point in segment.points]
         assert points[0].distance_2d(points[-1]) < 1
         assert max(a.distance_2d(b) for a, b in pairwise(points)) < 1000
 

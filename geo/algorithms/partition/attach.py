@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -25,6 +26,11 @@ def attach_points(
     order = np.lexsort((codes[cell].astype(str), point))[::-1]
     result[point[order]] = codes[cell[order]]
     return result
+
+
+def middles_of(lines: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    """Return the point half-way along each line; shape (n,)."""
+    return np.asarray(shapely.line_interpolate_point(lines.geometry.to_numpy(), 0.5, normalized=True), dtype=object)
 
 
 def attach_lines(lines: NDArray[np.object_], polygons: NDArray[np.object_]) -> pd.DataFrame:

@@ -178,7 +178,9 @@ def _best_neighbour(groups: _Groups, group: int, community_layer: int) -> int | 
         inside = mine[community_layer] == theirs[community_layer]
         if not inside and mine[community_layer] >= 0:
             continue
-        agreeing = sum(a == b for a, b in zip(mine, theirs, strict=True))
+        agreeing = sum(
+            a == b >= 0 for layer, (a, b) in enumerate(zip(mine, theirs, strict=True)) if layer != community_layer
+        )
         if (score := length * (1 + agreeing)) > best_score:
             best, best_score = other, score
     return best

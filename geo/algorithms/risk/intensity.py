@@ -15,6 +15,8 @@ from scipy.ndimage import convolve
 
 from geo.errors import ParameterError
 
+_MAX_CELLS = 20_000_000
+
 
 @dataclass(frozen=True)
 class IntensityParams:
@@ -25,7 +27,7 @@ class IntensityParams:
     bandwidth_m
         Radius of the kernel. 250 m: hot spots are a few street segments.
     cell_size_m
-        Side of a raster cell; at most half the bandwidth.
+        Side of a raster cell; from a hundredth to half of the bandwidth.
     half_life_days
         Age at which an incident counts half for the ranking of cells; old ones tell less about tomorrow.
     """
@@ -35,9 +37,9 @@ class IntensityParams:
     half_life_days: float = 180.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.cell_size_m <= self.bandwidth_m / 2 or not self.half_life_days > 0:
+        if not self.bandwidth_m / 100 <= self.cell_size_m <= self.bandwidth_m / 2 or not self.half_life_days > 0:
             raise ParameterError(
-                "The raster cell must be at most half the bandwidth, and both and the half-life must be above 0."
+                "The raster cell must be between a hundredth and half of the bandwidth; the half-life must be above 0."
             )
 
 
@@ -63,10 +65,23 @@ class Raster:
 
     @classmethod
     def over(cls, bounds: tuple[float, float, float, float], cell_size_m: float) -> Raster:
-        """Return a raster that covers bounds, its corner on a multiple of the cell size."""
+        """Return a raster that covers bounds, its corner on a multiple of the cell size.
+
+        Raises
+        ------
+        ParameterError
+            It would have too many cells.
+        """
         x0, y0 = (np.floor(np.array(bounds[:2]) / cell_size_m) * cell_size_m).tolist()
         columns = int(np.ceil((bounds[2] - x0) / cell_size_m)) or 1
         rows = int(np.ceil((bounds[3] - y0) / cell_size_m)) or 1
+        if columns * rows > _MAX_CELLS:
+            raise ParameterError(
+                "A raster of {size_m} m over this area has {count:,} cells, more than {limit:,}. Choose larger cells.",
+                size_m=cell_size_m,
+                count=columns * rows,
+                limit=_MAX_CELLS,
+            )
         return cls(x0, y0, cell_size_m, columns, rows)
 
     def centres(self) -> NDArray[np.float64]:

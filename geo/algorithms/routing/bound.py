@@ -35,7 +35,7 @@ def longest_route_bound(problem: PatrolProblem, edges: list[int], visits: list[i
     )
     pace["length"] = length
     kinds = pace.groupby([column for column in pace.columns if column != "length"], as_index=False)["length"].sum()
-    stay = sum(problem.visits[number].service_duration_s for number in visits)
+    stay = sum(problem.visits[number].total_s for number in visits)
     count, width = len(kinds) + 1, len(teams)
     cost = np.zeros(count * width + 1)
     cost[-1] = 1.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from geo.model.patrol import PatrolPlan, PatrolProblem, Route
 
 _TIME_TOLERANCE_S = 1e-3
+_DAY_S = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,12 @@ def _check_route(problem: PatrolProblem, route: Route) -> list[str]:
             visit = problem.visits[step.visit]
             if visit.node != node:
                 errors.append(f"step {position}: visit at junction {visit.node}, but the team is at {node}")
-            if visit.windows and not any(a - 1e-3 <= step.start_s <= b + 1e-3 for a, b in visit.windows):
+            if visit.windows and not any(
+                a - 1e-3 <= step.start_s % _DAY_S <= b + 1e-3 or a - 1e-3 <= step.start_s <= b + 1e-3
+                for a, b in visit.windows
+            ):
                 errors.append(f"step {position}: stay starts at {step.start_s:.1f} s, outside its windows")
-            seconds, waits = visit.service_duration_s, True
+            seconds, waits = visit.service_duration_s + visit.access_s, True
         else:
             head, seconds = _traverse(problem, team.mode, node, step.edge, step.forward, step.serves)
             if head is None:

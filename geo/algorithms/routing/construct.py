@@ -50,9 +50,7 @@ class Constructor:
     def _work_by_mode(self) -> NDArray[np.float64]:
         """Return the time that each group takes each mode, shape (modes, groups); inf where closed."""
         tasks = self._encoded.tasks
-        stay = [
-            self._problem.visits[tasks[i].visit].service_duration_s if tasks[i].visit >= 0 else 0 for i in self._first
-        ]
+        stay = [self._problem.visits[tasks[i].visit].total_s if tasks[i].visit >= 0 else 0 for i in self._first]
         edges = np.array([tasks[i].edge for i in self._first], dtype=np.int64)
         work = []
         for mode, usable in zip(self._encoded.modes, self._usable, strict=True):
@@ -207,7 +205,7 @@ class Constructor:
 
     def _stay(self, client: int) -> float:
         visit = self._encoded.tasks[client].visit
-        return self._problem.visits[visit].service_duration_s if visit >= 0 else 0.0
+        return self._problem.visits[visit].total_s if visit >= 0 else 0.0
 
     def _duration(self, team: int, clients: list[int]) -> float:
         width = len(self._encoded.depots)

@@ -69,8 +69,8 @@ class _Walk:
             return
         visit = self._problem.visits[task.visit]
         start = max(self._clock, task.window[0]) if task.window else self._clock
-        self._steps.append(Step(start, start + visit.service_duration_s, visit=task.visit))
-        self._clock = start + visit.service_duration_s
+        self._steps.append(Step(start, start + visit.total_s, visit=task.visit))
+        self._clock = start + visit.total_s
 
     def _add(self, seconds: float, edge: int, forward: bool, *, serves: bool) -> None:
         self._steps.append(Step(self._clock, self._clock + seconds, edge, forward, serves))

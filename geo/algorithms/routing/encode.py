@@ -203,10 +203,8 @@ def _visit_tasks(
         if not reachable[visit.node]:
             unserved[number] = UNREACHABLE_VISIT
             continue
-        windows = visit.windows or ((earliest, latest),)
-        open_windows = [
-            (start, end) for start, end in windows if end >= earliest and start + visit.service_duration_s <= latest
-        ]
+        windows = visit.daily_windows or ((earliest, latest),)
+        open_windows = [(start, end) for start, end in windows if end >= earliest and start + visit.total_s <= latest]
         if not open_windows:
             unserved[number] = WINDOW_OUTSIDE
             continue
@@ -270,7 +268,7 @@ def as_vrp(
     clients = []
     for number, task in enumerate(encoded.tasks):
         early, late = (0.0, FAR_S) if task.window is None else task.window
-        stay = problem.visits[task.visit].service_duration_s if task.visit >= 0 else 0.0
+        stay = problem.visits[task.visit].total_s if task.visit >= 0 else 0.0
         clients.append(
             pyvrp.Client(
                 location=width + number,

@@ -111,7 +111,7 @@ def _visit_row(
     window: tuple[float | None, float | None] = (None, None)
     if visit.windows:
         at = visit.windows[0][0] if arrive_s is None else arrive_s
-        window = next((w for w in visit.windows if w[0] - 1 <= at <= w[1] + 1), visit.windows[0])
+        window = next((w for w in visit.daily_windows if w[0] - 1 <= at <= w[1] + 1), visit.windows[0])
     return {
         "plan_id": plan_id,
         "route_no": route_no,

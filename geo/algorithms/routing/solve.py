@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyvrp
@@ -31,11 +32,11 @@ class SolveParams:
     Attributes
     ----------
     seconds
-        Time for improving the first plan; travel times and the first plan come on top.
+        Time for improving the first plan at the most; travel times and the first plan come on top.
     seed
         Same seed, same plan, when ``iterations`` and not the clock ends the search.
     iterations
-        Iterations of improvement at the most; None leaves it to the clock.
+        Iterations of improvement at the most; None leaves it to the clock alone.
     fairness
         Weight of a second above the mean duration against a second of total time, in the first round; each round doubles
         it: first the plan gets short, then even.
@@ -60,7 +61,7 @@ class _Stop:
 
     deadline: float
     iterations: int | None
-    report: Callable[[], None]
+    report: Callable[[_Stop], None]
     count: int = 0
     cancelled: bool = False
     _reported: float = field(default=0.0)
@@ -70,12 +71,12 @@ class _Stop:
         if now - self._reported > 0.2 and not self.cancelled:
             self._reported = now
             try:
-                self.report()
+                self.report(self)
             except CancelledError:
                 self.cancelled = True
         self.count += 1
-        over = now >= self.deadline if self.iterations is None else self.count > self.iterations
-        return self.cancelled or over
+        enough = self.iterations is not None and self.count > self.iterations
+        return self.cancelled or enough or now >= self.deadline
 
 
 def solve(problem: PatrolProblem, params: SolveParams, progress: Progress = ignore_progress) -> PatrolPlan:
@@ -140,7 +141,7 @@ class _Search:
             stop = _Stop(
                 begun + params.seconds * (number + 1) / params.rounds,
                 None if params.iterations is None else params.iterations // params.rounds,
-                lambda: self._report(begun),
+                partial(self._tell, begun, number),
             )
             found = _local_search(data, neighbours, _solution(data, current), stop, params.seed + number)
             self._iterations += stop.count
@@ -153,8 +154,11 @@ class _Search:
                 self._stopped = True
                 return
 
-    def _report(self, begun: float) -> None:
+    def _tell(self, begun: float, number: int, stop: _Stop) -> None:
+        """Tell how much of the time or of the iterations is used, whichever is more."""
         done = (time.monotonic() - begun) / self._params.seconds
+        if stop.iterations:
+            done = max(done, (number + stop.count / stop.iterations) / self._params.rounds)
         self._progress("Improving the plan", 0.2 + 0.75 * min(1.0, done))
 
     def _trimmed(self, clients: list[list[int]]) -> list[list[int]]:
