@@ -126,7 +126,7 @@ def read_params(kind: Any, values: Mapping[str, Any]) -> Any:
     Raises
     ------
     ParameterError
-        A key is not a parameter, or a value is out of range.
+        A key is not a parameter, one is missing, or a value is out of range or of a wrong kind.
     """
     hints = get_type_hints(kind)
     known = {field.name for field in fields(kind)}
@@ -138,11 +138,20 @@ def read_params(kind: Any, values: Mapping[str, Any]) -> Any:
                 kind=kind.__name__,
                 known=", ".join(sorted(known)),
             )
-    return kind(**{key: _value(hints[key], value) for key, value in values.items()})
+    try:
+        return kind(**{key: _value(hints[key], value) for key, value in values.items()})
+    except TypeError as error:
+        raise ParameterError(
+            "The parameters of {kind} are incomplete or of a wrong kind: {reason}",
+            kind=kind.__name__,
+            reason=str(error),
+        ) from error
 
 
 def _value(hint: Any, value: Any) -> Any:
-    if is_dataclass(hint) and isinstance(value, Mapping):
+    if is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{value!r} is not a table")
         return read_params(hint, value)
     if isinstance(value, list):
         inner = next((arg for arg in getattr(hint, "__args__", ()) if is_dataclass(arg)), None)

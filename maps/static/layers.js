@@ -207,15 +207,12 @@
     return lines;
   }
 
-  /* A visit at the depot stands below the mark of the depot. */
   function visitMarkers(layer, group) {
     if (!layer.visits) return [];
-    var depot = L.latLng(yiwang.decodePoint(layer.depot, 0)), atDepot = 0;
     var visits = L.featureGroup(), markers = layer.visits.number.map(function (number, index) {
       var badge = yiwang.element("div", "visit", [String(number)]);
       badge.style.borderColor = layer.colour;
-      var latlng = yiwang.decodePoint(layer.visits.at, index);
-      var icon = depot.distanceTo(latlng) < 15 ? divIcon(badge, 22, 20 * layer.depotPlace, 21 * ++atDepot) : divIcon(badge, 22);
+      var latlng = yiwang.decodePoint(layer.visits.at, index), icon = divIcon(badge, 22);
       var marker = L.marker(latlng, { icon: icon, zIndexOffset: 500, keyboard: false });
       marker.yiwangIndex = index;
       visits.addLayer(marker);
@@ -226,12 +223,34 @@
     return markers;
   }
 
+  /* Visits next to the depot whose mark would lie on its mark at this zoom stand below it. */
+  function clearDepot(map, layer, markers) {
+    var start = L.latLng(yiwang.decodePoint(layer.depot, 0)), below = 0;
+    var depot = map.latLngToLayerPoint(start).add([20 * layer.depotPlace, 0]);
+    markers.forEach(function (marker) {
+      var gap = map.latLngToLayerPoint(marker.getLatLng()).subtract(depot);
+      var isNear = Math.max(Math.abs(gap.x), Math.abs(gap.y)) < 18 && start.distanceTo(marker.getLatLng()) < 60;
+      var shift = isNear ? L.point(0, 22 * ++below).subtract(gap) : L.point(0, 0);
+      marker.setIcon(divIcon(marker.options.icon.options.html, 22, shift.x, shift.y));
+    });
+  }
+
   kinds.route = function (layer) {
     var group = L.featureGroup(), lines = legLines(layer, group), markers = visitMarkers(layer, group);
     var house = yiwang.element("div", "depot", [glyph("M3 9l6-5 6 5M5 8v6h8V8")]);
     house.style.background = layer.colour;
     group.addLayer(L.marker(yiwang.decodePoint(layer.depot, 0), { icon: divIcon(house, 24, 20 * layer.depotPlace), zIndexOffset: 400 })
       .bindTooltip(function () { return yiwang.element("span", "", [yiwang.words(layer.depotTitle)]); }, { opacity: 1 }));
+    group.onAdd = function (map) {
+      L.FeatureGroup.prototype.onAdd.call(group, map);
+      map.on("zoomend", clear);
+      clear();
+    };
+    group.onRemove = function (map) {
+      map.off("zoomend", clear);
+      L.FeatureGroup.prototype.onRemove.call(group, map);
+    };
+    function clear() { clearDepot(group._map, layer, markers); }
     group.focus = function (index, part) {
       if (part === "visit") {
         var latlng = markers[index].getLatLng();

@@ -184,6 +184,52 @@ def test_leg_and_visit_of_a_route_are_shown(open_page):
     expect(page.locator(".leaflet-popup-content").last).to_contain_text("08:00–10:00")
 
 
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_address_of_a_route_opens_it_alone(size, open_page):
+    page = open_page("routes", size=size, query="#2")
+    routes = [key for key in page.evaluate("yiwang.payload.order") if key.startswith("route-")]
+    assert len(routes) > 1
+    assert [key for key in routes if shows(page, key)] == ["route-2"]
+    assert page.locator("[data-route=route-2]").get_attribute("open") is not None
+    assert page.evaluate("yiwang.map.getBounds().contains(yiwang.layers['route-2'].getBounds())")
+    page.evaluate("document.querySelector('[data-only=route-2]').click()")
+    assert all(shows(page, key) for key in routes)
+    assert "#" not in page.url
+    page.evaluate("document.querySelector('[data-only=route-1]').click()")
+    assert [key for key in routes if shows(page, key)] == ["route-1"]
+    assert page.url.endswith("routes.html#1")
+    page.evaluate("location.hash = '#2'")
+    page.wait_for_function("yiwang.map.hasLayer(yiwang.layers['route-2'])")
+    assert [key for key in routes if shows(page, key)] == ["route-2"]
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("hash_", ["#0", "#99", "#x", "#__proto__"])
+def test_address_of_no_route_shows_all(hash_, open_page):
+    page = open_page("routes", query=hash_)
+    assert all(shows(page, key) for key in page.evaluate("yiwang.payload.order") if key.startswith("route-"))
+
+
+def test_route_leads_to_its_file_for_handhelds(open_page, folders):
+    page = open_page("routes")
+    link = page.locator("[data-route=route-2] a[download]")
+    assert link.evaluate("link => link.href").startswith(f"{folders['town'].as_uri()}/routes/02_")
+
+
+@pytest.mark.parametrize("zoom", [16, 19])
+def test_visits_and_depot_do_not_cover_each_other(zoom, open_page):
+    page = open_page("routes", query="#2")
+    page.evaluate("zoom => void yiwang.map.setZoom(zoom, {animate: false})", zoom)
+    covered = page.evaluate("""() => {
+      const depot = document.querySelector('.depot').getBoundingClientRect();
+      return Array.from(document.querySelectorAll('.leaflet-marker-pane .visit')).filter((one) => {
+        const box = one.getBoundingClientRect();
+        return Math.abs(box.x - depot.x) < 16 && Math.abs(box.y - depot.y) < 16;
+      }).length;
+    }""")
+    assert covered == 0
+
+
 def test_routes_say_what_is_not_served_and_how_fair_they_are(open_page):
     text = open_page("routes", query="?lang=en").locator("#panel").inner_text()
     assert "no team can reach it in time" in text

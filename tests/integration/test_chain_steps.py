@@ -10,10 +10,12 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import pyogrio
 import pytest
 import shapely
 
 from geo.algorithms.network.noding import NodingParams
+from geo.algorithms.partition.slivers import SliverParams
 from geo.algorithms.risk.intensity import IntensityParams
 from geo.algorithms.routing.solve import SolveParams
 from geo.algorithms.zoning.unify import UnifyParams
@@ -25,6 +27,8 @@ from geo.errors import (
     MissingLayerError,
     ParameterError,
     SchemaError,
+    StateError,
+    StorageError,
     YiwangError,
 )
 from geo.formats.sources import SourceParams
@@ -32,9 +36,10 @@ from geo.model.frames import SCHEMAS
 from geo.model.progress import Progress
 from geo.services.assess_risk import assess_risk
 from geo.services.build_network import build_network
+from geo.services.export_layers import export_layer
 from geo.services.import_layer import ImportParams, import_layer
 from geo.services.plan_patrols import PatrolParams, VisitRule, plan_patrols
-from geo.services.project import change_stamp, project_status
+from geo.services.project import change_stamp, open_project, project_status
 from geo.services.read_views import count_rows, read_view
 from geo.services.unify_zonings import unify_zonings
 from geo.storage import Store
@@ -302,3 +307,74 @@ class TestOrderOfSteps:
         status = project_status(empty_store)["steps"]["unify"]
         assert status["state"] == "stale"
         assert status["reasons"] == [{"code": "newer_import", "layer": "community"}]
+
+
+class TestStepsThatMeet:
+    def test_overtaken_step_writes_nothing(self, empty_store: Store) -> None:
+        prepare(empty_store)
+        before: list[str] = []
+
+        def import_meanwhile(message: str, fraction: float) -> None:
+            if not before:
+                import_layer(empty_store, SAMPLE / "综治网格.shp", ImportParams(**LAYERS[1][1]))
+                before.append(snapshot(empty_store))
+
+        with pytest.raises(StateError, match="nothing was written"):
+            unify_zonings(empty_store, UnifyParams(), import_meanwhile)
+        assert [snapshot(empty_store)] == before
+
+    def test_unifying_again_drops_the_risk_and_recodes_the_network(self, empty_store: Store) -> None:
+        prepare(empty_store)
+        import_layer(empty_store, SAMPLE / "事件.shp", ImportParams("incident"))
+        unify_zonings(empty_store, UnifyParams())
+        build_network(empty_store, NodingParams())
+        assess_risk(empty_store, IntensityParams())
+        unify_zonings(empty_store, UnifyParams(slivers=SliverParams(min_area_m2=20_000)))
+        frames = read_view(empty_store).frames
+        assert len(frames["risk_cell"]) == len(frames["risk_surface"]) == 0
+        assert set(frames["network_edge"]["cell_code"].dropna()) <= set(frames["unified_cell"]["code"])
+        with pytest.raises(MissingLayerError, match="risk is not assessed"):
+            plan_patrols(empty_store, PatrolParams(risk_share=0.1))
+
+
+class TestReports:
+    def test_disputed_ground_counts_once(self, empty_store: Store) -> None:
+        prepare(empty_store)
+        report = unify_zonings(empty_store, UnifyParams())
+        conflicts = read_view(empty_store).layer("conflict")
+        assert report.disputed_area_m2 == pytest.approx(conflicts.union_all().area)
+        assert report.disputed_area_m2 < sum(report.conflict_area_m2.values())
+
+    def test_names_and_numbers_of_persons_stay_outside(self, empty_store: Store, tmp_path: Path) -> None:
+        path = tmp_path / "设施.csv"
+        path.write_text(
+            "名称,类型,lon,lat,责任民警,TEL,说明,备注,居民户数\n"
+            "警务室,警务室,114.2,30.4,张三,027-1,打13812345678,正常,120\n",
+            encoding="utf-8",
+        )
+        report = import_layer(empty_store, path, ImportParams("facility"))
+        assert set(report.dropped) == {"责任民警", "TEL", "说明"}
+        kept = json.loads(read_view(empty_store).frames["facility"]["attributes"].iloc[0])
+        assert set(kept) == {"备注", "居民户数"}
+
+
+class TestExport:
+    @pytest.mark.parametrize("name", ["一网.shp", "一网.gpkg", "一网.geojson"])
+    def test_layer_comes_back(self, empty_store: Store, tmp_path: Path, name: str) -> None:
+        prepare(empty_store, 1)
+        export_layer(empty_store, "community", tmp_path / name)
+        back = pyogrio.read_dataframe(tmp_path / name).to_crs(4547)
+        stored = read_view(empty_store).layer("community")
+        assert back["name"].tolist() == stored["name"].tolist()
+        assert shapely.hausdorff_distance(back.union_all(), stored.union_all()) < 0.01
+
+    def test_project_is_not_overwritten(self, tmp_path: Path) -> None:
+        with open_project(str(tmp_path / "a.gpkg")) as store:
+            prepare(store, 1)
+            with pytest.raises(ParameterError, match="is the project itself"):
+                export_layer(store, "community", tmp_path / "a.gpkg")
+
+    def test_folder_that_is_not_there(self, empty_store: Store, tmp_path: Path) -> None:
+        prepare(empty_store, 1)
+        with pytest.raises(StorageError, match="cannot be written"):
+            export_layer(empty_store, "community", tmp_path / "no" / "a.gpkg")

@@ -84,10 +84,10 @@ def check_unified(
 
 def _shares_fit(lineage: pd.DataFrame, zoning: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> bool:
     """Return whether no unified cell gets more of a zoning than its own area, but for where the zoning overlaps itself."""
-    claimed = lineage.groupby("cell_code")["area_m2"].sum()
-    area = pd.Series(cells.area.to_numpy(), index=cells["code"]).reindex(claimed.index)
-    overlap = float(zoning.area.sum()) - shapely.union_all(zoning.geometry.to_numpy()).area
-    return bool((claimed <= area * (1 + 1e-6) + max(overlap, 0.0) * (1 + 1e-6) + 1e-3).all())
+    shares = lineage.groupby("cell_code")["share_of_cell"].sum()
+    area = pd.Series(cells.area.to_numpy()).groupby(cells["code"].to_numpy()).min().reindex(shares.index)
+    overlap = max(float(zoning.area.sum()) - shapely.union_all(zoning.geometry.to_numpy()).area, 0.0)
+    return bool((shares <= 1 + 1e-6 + overlap / area).all())
 
 
 def _in_one_community(cells: gpd.GeoDataFrame, communities: gpd.GeoDataFrame) -> bool:

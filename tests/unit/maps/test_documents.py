@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -102,7 +104,8 @@ def test_page_asks_for_nothing_outside_its_folder(name, kind, request):
         if key in attributes and not attributes[key].startswith(("#", "data:image/svg+xml,"))
     ]
     assert loaded
-    assert all(address.startswith("assets/") or address in {f"{page}.html" for page in PAGES} for address in loaded)
+    known = re.compile(rf"assets/.*|routes/\d\d_[\w.%~-]+\.gpx|({'|'.join(PAGES)})\.html")
+    assert [address for address in loaded if not known.fullmatch(address)] == []
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,9 @@ def test_page_asks_for_nothing_outside_its_folder(name, kind, request):
         '<meta http-equiv="refresh" content="0; url=/x">',
         '<b onclick="x()">x</b>',
         '<iframe src="other"></iframe>',
+        '<a href="routes/../01_a.gpx">x</a>',
+        '<a href="routes/01_%2E%2E%2fa.gpx">x</a>',
+        '<a href="routes/01_a.html">x</a>',
     ],
 )
 def test_outside_address_raises(fragment):
@@ -138,6 +144,7 @@ def test_outside_address_raises(fragment):
         '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>',
         '<script type="application/json">{"name": "src=\\"https://evil.example\\""}</script>',
         '<script src="assets/leaflet.js"></script><a href="unified.html?lang=en">x</a><a href="#">x</a>',
+        '<a href="routes/01_%E4%B8%80..%E9%98%9F%20.gpx">x</a>',
     ],
 )
 def test_text_and_local_files_pass(fragment):
@@ -161,6 +168,15 @@ def test_hostile_names_stay_text(name, town, hostile_town, town_module):
     assert town_module.HOSTILE.split("<b>")[0] in hostile.text
     assert "<" not in hostile.payload
     json.loads(hostile.payload)
+
+
+def test_disputed_area_is_that_of_the_report_or_not_shown(town):
+    older = replace(town, reports={**town.reports, "unify": [{"findings": []}]})
+    for name in ("index", "unified"):
+        assert "43,210 m²" in Document(render_page(name, town)).text
+        text = Document(render_page(name, older)).text
+        assert "43,210 m²" not in text
+        assert not re.search(r"m² in dispute|^in dispute$", text, re.MULTILINE)
 
 
 def test_page_says_which_step_is_missing(empty_project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,22 @@ class TestBestPlans:
         plan = planned(PatrolProblem(town, (night,), (0,), (visit(town, 110, 0, 600, ((90000.0, 93600.0),)),)))
         assert plan.unserved_visits == {}
         assert plan.routes[0].end_s > 90000
+
+    def test_window_after_midnight_in_a_night_shift(self, network: Network, team: MakeTeam) -> None:
+        town = network([[(0, 0), (110, 0)]])
+        night = team(depot=0, hours=(22, 30))
+        plan = planned(PatrolProblem(town, (night,), (), (visit(town, 110, 0, 600, ((3600.0, 14400.0),)),)))
+        assert plan.unserved_visits == {}
+        assert 90000 <= plan.routes[0].steps[1].start_s <= 100800
+
+    def test_way_to_the_door_takes_time(self, network: Network, team: MakeTeam) -> None:
+        town = network([[(0, 0), (110, 0)]])
+        near = visit(town, 110, 0, 600)
+        far = replace(near, access_s=100.0)
+        durations = [
+            planned(PatrolProblem(town, (team(),), (), (place,))).routes[0].duration_s for place in (near, far)
+        ]
+        assert durations[1] - durations[0] == pytest.approx(100)
 
 
 class TestWhatCannotBeServed:

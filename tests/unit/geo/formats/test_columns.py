@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from geo.errors import SchemaError
-from geo.formats.columns import choose_columns, pack_attributes, translate_values
+from geo.formats.columns import choose_columns, find_personal_values, pack_attributes, translate_values
 
 
 def cut(name: str, encoding: str) -> str:
@@ -70,7 +70,8 @@ def test_mapping_of_the_user_that_does_not_fit(wanted: dict[str, str]) -> None:
         choose_columns("zoning", ["编码"], wanted)
 
 
-PERSONAL = ["姓名", "户主姓名", "身份证号", "手机号码", "联系电话", "联系人", "联系方式", "网格员名字", "负责人",
+PERSONAL = ["责任民警", "网格长", "楼栋长", "报警人", "车牌号", "TEL", "principal", "家庭住址",
+            "姓名", "户主姓名", "身份证号", "手机号码", "联系电话", "联系人", "联系方式", "网格员名字", "负责人",
             "Person_Name", "PHONE", "mobile_no", "id_card", "出生日期", "民族"]  # fmt: skip
 
 
@@ -84,9 +85,24 @@ def test_personal_columns_are_left_out(column: str, encoding: str | None) -> Non
     assert choice.chosen == {"name": "名称"}
 
 
-@pytest.mark.parametrize("column", ["户数", "人数", "楼层", "备注", "面积", "重点人员数"])
+@pytest.mark.parametrize(
+    "column", ["户数", "人数", "居民户数", "民警数", "楼层", "备注", "面积", "重点人员数", "长度", "hotel"]
+)
 def test_counts_are_not_personal(column: str) -> None:
     assert choose_columns("zoning", [column], {}).personal == ()
+
+
+def test_columns_with_personal_values_are_found_whatever_their_name() -> None:
+    frame = pd.DataFrame(
+        {
+            "说明": ["正常", "找13812345678", None],
+            "编号": ["429900001003006", "42990000100300612", "1381234567"],
+            "备注": ["110105194912310021", "", ""],
+            "数": [13812345678, 1, 2],
+            "分数": [1.5, 2.0, None],
+        }
+    )
+    assert find_personal_values(frame, tuple(frame.columns)) == ("说明", "备注", "数")
 
 
 @pytest.mark.parametrize(

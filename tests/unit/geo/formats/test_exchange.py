@@ -39,7 +39,14 @@ def frame(shapes: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame
 @pytest.fixture
 def gpx() -> gpxpy.gpx.GPX:
     route = pd.Series({"team": "巡警 <一> & 队", "start_s": 28800.0, "end_s": 36000.0})
-    legs = frame([shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(100, 0), (100, 50)])], leg_no=[1, 2])
+    legs = frame(
+        [shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(100, 0), (100, 50)])],
+        leg_no=[1, 2],
+        kind=["serve", "deadhead"],
+        name=["人民路", ""],
+        length_m=[100.0, 50.0],
+        start_s=[28800.0, 28891.0],
+    )
     visits = frame(
         [shapely.Point(100, 3)],
         sequence=[1],
@@ -54,10 +61,16 @@ def gpx() -> gpxpy.gpx.GPX:
 
 
 class TestGpx:
-    def test_track_runs_along_the_legs_joints_once(self, gpx: gpxpy.gpx.GPX) -> None:
-        points = gpx.tracks[0].segments[0].points
-        expected = [lonlat(ORIGIN[0] + dx, ORIGIN[1] + dy) for dx, dy in [(0, 0), (100, 0), (100, 50)]]
-        assert [(point.longitude, point.latitude) for point in points] == expected
+    def test_track_has_a_segment_for_each_leg(self, gpx: gpxpy.gpx.GPX) -> None:
+        found = [[(point.longitude, point.latitude) for point in part.points] for part in gpx.tracks[0].segments]
+        legs = [[(0, 0), (100, 0)], [(100, 0), (100, 50)]]
+        assert found == [[lonlat(ORIGIN[0] + dx, ORIGIN[1] + dy) for dx, dy in leg] for leg in legs]
+
+    def test_route_tells_the_streets(self, gpx: gpxpy.gpx.GPX) -> None:
+        first, second = gpx.routes[0].points
+        assert (first.longitude, first.latitude) == lonlat(*ORIGIN)
+        assert (first.name, first.description) == ("人民路", "巡防 patrol 100 m 08:00")
+        assert (second.name, second.description) == ("途经 pass", "途经 pass 50 m 08:02")
 
     def test_name(self, gpx: gpxpy.gpx.GPX) -> None:
         assert gpx.tracks[0].name == gpx.name == "巡警 <一> & 队 08:00-10:00"
@@ -65,10 +78,14 @@ class TestGpx:
     def test_visits_are_waypoints(self, gpx: gpxpy.gpx.GPX) -> None:
         (waypoint,) = gpx.waypoints
         assert (waypoint.longitude, waypoint.latitude) == lonlat(ORIGIN[0] + 100, ORIGIN[1] + 3)
-        assert (waypoint.name, waypoint.description, waypoint.type) == ("1. 和平小学 08:05", "10 min", "school")
+        assert (waypoint.name, waypoint.description, waypoint.type) == (
+            "1. 和平小学 08:05",
+            "停留 10 分钟 stay 10 min",
+            "school",
+        )
 
     def test_length_survives(self, gpx: gpxpy.gpx.GPX) -> None:
-        assert gpx.length_2d() == pytest.approx(150, rel=5e-3)
+        assert gpx.tracks[0].length_2d() == pytest.approx(150, rel=5e-3)
 
 
 class TestGeojson:
