@@ -257,5 +257,12 @@ def _local_search(
     penalties = pyvrp.PenaltyManager(params.penalty.midpoint_penalties(data), params.penalty)
     # late acceptance over a short history: seconds allow thousands of iterations, not millions
     ils = pyvrp.IteratedLocalSearchParams(history_length=_HISTORY, exhaustive_on_best=False)
-    algorithm = pyvrp.IteratedLocalSearch(data, penalties, search, initial, ils)
-    return algorithm.run(stop, collect_stats=False, display=False).best
+    # iterations look around where they change something; before and after, every move everywhere is tried once
+    start = search(initial, penalties.max_cost_evaluator(), exhaustive=True)
+    best = (
+        pyvrp.IteratedLocalSearch(data, penalties, search, start, ils)
+        .run(stop, collect_stats=False, display=False)
+        .best
+    )
+    polished = search(best, penalties.max_cost_evaluator(), exhaustive=True)
+    return polished if polished.is_feasible() else best
