@@ -102,7 +102,9 @@ def test_killed_worker_fails_its_job_only(server):
 
 def test_worker_that_died_idle_is_replaced(server):
     server.done(server.start("network"))
-    server.worker().kill()
+    worker = server.worker()
+    worker.kill()
+    worker.wait(10)
     assert server.done(server.start("network"))["islands"] == 1
 
 
@@ -119,7 +121,7 @@ def test_job_that_does_not_react_is_killed(server):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP on this system")
 def test_time_limit_and_full_queue(project):
-    with serving(project, job_time_limit_s=5, job_cancel_grace_s=3, max_queued_jobs=1) as served:
+    with serving(project, job_time_limit_s=12, job_cancel_grace_s=3, max_queued_jobs=1) as served:
         served.wait_for_warm_worker()
         job = served.start("plan", **LONG)
         served.wait(job, ("running",))
