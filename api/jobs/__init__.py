@@ -1,4 +1,4 @@
-"""Long steps as jobs: queued, run in processes of their own, followed, cancelled. They live in memory for now.
+"""Long steps as jobs: queued, run in processes of their own, followed, cancelled. They live in memory.
 
 A restart of the server forgets the jobs, never the project: every result is in the store, with its report.
 """

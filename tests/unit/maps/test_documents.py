@@ -90,7 +90,7 @@ def test_rendering_leaves_folium_as_it_was(town):
     before = list(folium.Map.default_js), list(folium.Map.default_css), list(MarkerCluster.default_js)
     render_page("facilities", town)
     assert before == (list(folium.Map.default_js), list(folium.Map.default_css), list(MarkerCluster.default_js))
-    assert any("jsdelivr" in url for _, url in folium.Map.default_js)
+    assert all(url.startswith("https://") for _, url in folium.Map.default_js)
 
 
 @pytest.mark.parametrize("name", PAGES)
