@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+PIP_INSTALL = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
 STAMP = VENV / "yiwang-setup.json"
 DEMO_LOCK, TEST_LOCK, ASSETS_LOCK = "requirements.lock", "requirements-test.lock", "requirements-assets.lock"
 
@@ -94,20 +95,7 @@ def create_environment() -> None:
 def install_packages(lock: str) -> None:
     """Install exactly what a lock names, every file checked against its hash."""
     say(f"安装依赖 ({lock})，首次约一分钟", f"installing packages from {lock}; about a minute the first time")
-    run(
-        [
-            PYTHON,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--require-hashes",
-            "-r",
-            lock,
-        ]
-    )
+    run([*PIP_INSTALL, "--require-hashes", "-r", lock])
 
 
 def npm_command() -> list[object]:
@@ -143,20 +131,7 @@ def set_up(*, tests: bool) -> None:
     if done.get(lock) != wanted[lock]:
         create_environment()
         install_packages(lock)
-        run(
-            [
-                PYTHON,
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--no-build-isolation",
-                "-e",
-                ".",
-            ]
-        )
+        run([*PIP_INSTALL, "--no-build-isolation", "-e", "."])
         # the test lock holds all of the demo lock
         done |= {"python": wanted["python"], lock: wanted[lock]}
         if tests:

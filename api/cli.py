@@ -307,7 +307,7 @@ def map_command(
     from api.demo import draw_pages
 
     with _opened(project) as store:
-        for path in draw_pages(store, out, plan_id):
+        for path in draw_pages(store, out, plan_id)[0]:
             typer.echo(str(path))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from geo.model.progress import Progress, part_of
 from geo.services.export_layers import export_routes
 from geo.services.project import Store, change_stamp, open_project
 from geo.services.read_views import count_rows, read_view
-from geo.services.recipe import StepOutcome, read_recipe, run_recipe
+from geo.services.recipe import read_recipe, run_recipe
 from maps import render_pages
 
 SAMPLE_RECIPE = Path(__file__).resolve().parents[1] / "sample_shapefiles" / "recipe.toml"
@@ -55,11 +56,12 @@ def run_demo(out: Path, recipe: Path | None, progress: Progress) -> dict[str, An
     with open_project(str(file)) as store:
         progress("Drawing the pages", 0.85)
         drawn = time.perf_counter()
-        pages = draw_pages(store, out / "maps")
+        pages, drawn_routes = draw_pages(store, out / "maps")
         drawn = time.perf_counter() - drawn
         progress("Writing the routes", 0.97)
+        (out / "routes").mkdir(exist_ok=True)
+        routes = [Path(shutil.copy(path, out / "routes")) for path in drawn_routes]
         counts = count_rows(store)
-        routes = export_routes(store, out / "routes") if counts["route"] else []
         project, stamp = store.project(), change_stamp(store)
     summary = {
         "project": project.name,
@@ -71,7 +73,7 @@ def run_demo(out: Path, recipe: Path | None, progress: Progress) -> dict[str, An
         "peak_memory_mib": round(_peak_memory_mib(), 1),
         "machine": _machine(),
         "found": {table: count for table, count in counts.items() if count},
-        "reports": [{"step": outcome.step, **_brief(outcome)} for outcome in outcomes],
+        "reports": [{"step": outcome.step, **outcome.report.as_json()} for outcome in outcomes],
         "pages": [str(path.relative_to(out)) for path in pages],
         "routes": [str(path.relative_to(out)) for path in routes],
     }
@@ -81,7 +83,7 @@ def run_demo(out: Path, recipe: Path | None, progress: Progress) -> dict[str, An
     return summary
 
 
-def draw_pages(store: Store, directory: Path, plan_id: str | None = None) -> list[Path]:
+def draw_pages(store: Store, directory: Path, plan_id: str | None = None) -> tuple[list[Path], list[Path]]:
     """Draw all pages of a project into a folder, with the GPX files that the page of the routes offers.
 
     Parameters
@@ -92,12 +94,16 @@ def draw_pages(store: Store, directory: Path, plan_id: str | None = None) -> lis
         Made when it does not exist.
     plan_id
         Patrol plan to show; None takes the newest.
+
+    Returns
+    -------
+    tuple
+        The pages, and the GPX files.
     """
     view = read_view(store, plan_id)
     pages = render_pages(view, directory)
-    if len(view.frames["route"]):
-        export_routes(store, directory / "routes", plan_id)
-    return pages
+    routes = export_routes(store, directory / "routes", plan_id) if len(view.frames["route"]) else []
+    return pages, routes
 
 
 def _require_untouched(file: Path, summary: Path) -> None:
@@ -118,10 +124,6 @@ def _require_untouched(file: Path, summary: Path) -> None:
             "{place} holds work that the demo did not make. Name another folder with --out, or delete the file.",
             place=str(file),
         )
-
-
-def _brief(outcome: StepOutcome) -> dict[str, Any]:
-    return dict(outcome.report.as_json())
 
 
 def _peak_memory_mib() -> float:

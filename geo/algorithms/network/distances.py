@@ -30,13 +30,13 @@ class ShortestPaths:
         order = np.lexsort((arcs.time_s, arcs.head, arcs.tail))
         tail, head = arcs.tail[order], arcs.head[order]
         fastest = np.r_[True, (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])] & (tail != head)
-        self._arc = order[fastest]
+        chosen = order[fastest]
         self.arcs = arcs
         # scipy takes an explicit 0 for "no connection": no segment is that short
-        times = np.maximum(arcs.time_s[self._arc], 1e-9)
+        times = np.maximum(arcs.time_s[chosen], 1e-9)
         self._matrix = csr_array((times, (tail[fastest], head[fastest])), shape=(count, count))
         self._arc_of = {(int(tail), int(head)): int(arc) for tail, head, arc in
-                        zip(tail[fastest], head[fastest], self._arc, strict=True)}  # fmt: skip
+                        zip(tail[fastest], head[fastest], chosen, strict=True)}  # fmt: skip
 
     def times(self, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return travel times in seconds, shape (len(sources), len(targets)); inf where there is no way."""
