@@ -30,6 +30,18 @@ def empty_view() -> ProjectView:
     return ProjectView(Project("空项目", EPSG), frames, {})
 
 
+def healthy_view() -> ProjectView:
+    """Return the town without anything to complain about: all borders agree, everything lies in a cell."""
+    town = town_view()
+    frames = dict(town.frames)
+    frames |= {table: empty_frame(table, EPSG) for table in ("conflict", "repair", "sliver")}
+    for table in ("facility", "building"):
+        frames[table] = frames[table].fillna({"cell_code": "430482001000001"})
+    frames["street"] = frames["street"][frames["street"]["name"] != "出城路"].reset_index(drop=True)
+    whole = [{**report, "rows_read": report["rows_stored"]} for report in town.reports["import"]]
+    return ProjectView(town.project, frames, {**town.reports, "import": whole})
+
+
 def town_view(hostile: bool = False) -> ProjectView:
     """Return the town.
 
@@ -44,6 +56,7 @@ def town_view(hostile: bool = False) -> ProjectView:
     tables |= _places()
     tables |= _patrol(tables)
     tables |= _risk(tables)
+    tables |= _troubles()
     frames = {table: empty_frame(table, EPSG) for table in SCHEMAS}
     for table, frame in tables.items():
         if hostile:
@@ -57,6 +70,7 @@ def town_view(hostile: bool = False) -> ProjectView:
 def _with_hostile_names(table: str, frame: Any) -> Any:
     frame = frame.copy()
     keys = {"kind", "mode", "team_kind", "road_class", "oneway", "period", "arcs", "attributes", "params", "summary"}
+    keys |= {"conflict_key", "facility_codes", "suggestion", "community_code", "layer"}
     keys |= {"sources", "zoning_id", "zoning_a", "zoning_b", "plan_id", "team", "code", "cell_code", "source_code"}
     for column in SCHEMAS[table].columns:
         if column.kind == "text" and column.name not in keys:
@@ -162,21 +176,26 @@ def _conflicts() -> tuple[list[dict[str, Any]], list[Any]]:
     places = [("border", 2, 0, 0.12, 3), ("border", 4, 3, 0.12, 3), ("overlap", 6, 0, 0.12, 3),
               ("gap", 3.92, 0, 0.08, 3),
               ("border", 3.92, 3, 0.08, 3), ("unassigned", 0, 5.9, 1.5, 0.1)]  # fmt: skip
+    suggestions = {"border": "survey", "overlap": "decide_overlap", "gap": "assign_gap"}
+    suggestions["unassigned"] = "assign_community"
     for number, (kind, column, row, width, height) in enumerate(places, start=1):
         shape = _block(column, row, width, height)
         rows.append(
             {
-                "conflict_id": number,
+                "conflict_key": f"{number}|{kind}",
                 "kind": kind,
                 "zoning_a": "governance",
                 "cell_a": f"GO00{number}",
                 "zoning_b": None if kind in ("gap", "unassigned") else "party",
                 "cell_b": None if kind in ("gap", "unassigned") else f"PA00{number}",
+                "community_code": f"43048200100{_community_of(column, row)}",
                 "community_name": COMMUNITIES[_community_of(column, row)],
                 "area_m2": shape.area,
                 "length_m": height * BLOCK_M,
                 "max_offset_m": width * BLOCK_M,
                 "facilities": number % 3,
+                "facility_codes": json.dumps([f"S{code:04d}" for code in range(1, number % 3 + 1)]),
+                "suggestion": suggestions[kind] if number != 1 else "follow_b",
             }
         )
         shapes.append(MultiPolygon([shape]))
@@ -244,7 +263,14 @@ def _streets() -> dict[str, Any]:
         {"node_id": node, "component": int(place[0] % 1 > 0.1 and place[1] > 4), "degree": degree[node]}
         for place, node in nodes.items()
     ]
+    held = [
+        {"street_id": row["street_id"], "cell_code": "430482001000001", "length_m": line.length}
+        for row, line in zip(streets, street_shapes, strict=True)
+    ]
+    streets.append({**streets[0], "street_id": len(streets) + 1, "name": "出城路", "road_class": "lane"})
+    street_shapes.append(LineString([_at(COLUMNS, 5), _at(COLUMNS + 1.05, 5)]))
     return {
+        "street_cell": _frame(held),
         "street": _frame(streets, street_shapes),
         "network_edge": _frame(edges, edge_shapes),
         "network_node": _frame(node_rows, [Point(_at(*place)) for place in nodes]),
@@ -378,6 +404,53 @@ def _risk(tables: dict[str, Any]) -> dict[str, Any]:
     return {"risk_surface": _frame(rows, shapes), "risk_cell": _frame(ranked, list(unified.geometry))}  # fmt: skip
 
 
+def _troubles() -> dict[str, Any]:
+    """Return slivers, repairs, and buildings of which one lies in no cell."""
+    slivers = [
+        {"cell_code": "430482001000001", "community_code": "430482001000", "area_m2": area_m2, "mean_width_m": width_m,
+         "sources": "{}"}
+        for area_m2, width_m in ((40.0, 1.9), (120.0, 2.9))
+    ]  # fmt: skip
+    shapes = [MultiPolygon([box(X0, Y0 + 900 + 50 * n, X0 + 20 * n, Y0 + 902 + 50 * n)]) for n in (1, 3)]
+    repairs = [
+        {"layer": "cell", "zoning_id": "party", "source": "党建网格.shp", "row": 21, "code": "PA003",
+         "kind": "self_intersection", "is_left_out": 0, "moved_area_m2": 37.07},
+        {"layer": "facility", "zoning_id": "", "source": "设施.shp", "row": 7, "code": "", "kind": "collapsed_part",
+         "is_left_out": 1, "moved_area_m2": 0.0},
+    ]  # fmt: skip
+    buildings = [
+        {"name": name, "households": households, "floors": 6, "cell_code": cell}
+        for name, households, cell in (("一号楼", 30, "430482001000001"), ("河边楼", 12, None), ("桥下楼", 5, None))
+    ]
+    places = [(1.2, 4.2), (COLUMNS + 0.2, 2), (COLUMNS + 0.2, 3)]
+    return {
+        "sliver": _frame(slivers, shapes),
+        "repair": _frame(repairs, [Point(_at(2.1, 1.2)), Point(_at(5.5, 2.5))]),
+        "building": _frame(buildings, [MultiPolygon([_block(*place, 0.1, 0.1)]) for place in places]),
+    }
+
+
+def _import_report(
+    kind: str, zoning: str, source: str, read: int, stored: int, moved_m2: float = 0.0
+) -> dict[str, Any]:
+    return {"kind": kind, "zoning_id": zoning, "source": source, "rows_read": read, "rows_stored": stored,
+            "moved_area_m2": moved_m2, "findings": []}  # fmt: skip
+
+
+def _unify_report() -> dict[str, Any]:
+    params = {
+        "policy": "reference",
+        "reference": "party",
+        "slivers": {"min_width_m": 15.0, "min_area_m2": 500.0},
+        "optimise": {"measure": "area", "lower": 6000.0, "upper": 14000.0},
+    }
+    return {
+        "disputed_area_m2": 43_210.0, "findings": [], "policy": "reference", "params": params, "tolerance_m": 1.88,
+        "is_tolerance_proposed": True, "snapped_area_m2": 1_234.5, "slivers_dissolved": 2, "sliver_area_m2": 160.0,
+        "codes_kept": 20, "codes_new": 4, "codes_ended": 1,
+    }  # fmt: skip
+
+
 def _reports(hostile: bool) -> dict[str, list[dict[str, Any]]]:
     finding = {
         "code": "island",
@@ -390,7 +463,13 @@ def _reports(hostile: bool) -> dict[str, list[dict[str, Any]]]:
         "context": {},
     }
     return {
-        "unify": [{"disputed_area_m2": 43_210.0, "findings": []}],
+        "import": [
+            _import_report("zoning", "police", "旧警务网格.shp", 4, 4),
+            _import_report("zoning", "party", "党建网格.shp", 12, 12, 37.07),
+            _import_report("zoning", "police", "警务网格.shp", 4, 4),
+            _import_report("facility", "", "设施.shp", 65, 64),
+        ],
+        "unify": [_unify_report()],
         "network": [{"reachable_length_share": {"foot": 0.99, "car": 0.93}, "findings": [finding]}],
         "risk": [{"incidents": 120, "bandwidth_m": 250.0, "half_life_days": 60.0, "first_at": "2024-01-03T00:00:00",
                   "last_at": "2024-05-01T00:00:00"}],

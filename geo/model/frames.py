@@ -72,6 +72,13 @@ FACILITY_KINDS = (
     "government", "fire_station", "shelter", "other",
 )  # fmt: skip
 CONFLICT_KINDS = ("border", "straddle", "gap", "overlap", "unassigned")
+SUGGESTIONS = (
+    "follow_community", "follow_a", "follow_b", "survey", "assign_gap", "decide_overlap", "assign_community",
+)  # fmt: skip
+REPAIR_KINDS = (
+    "self_intersection", "unclosed_ring", "collapsed_part", "other_parts", "no_geometry", "bad_coordinates",
+    "wrong_geometry", "duplicate_points",
+)  # fmt: skip
 LEG_KINDS = ("serve", "deadhead")
 
 _SCHEMAS = (
@@ -212,19 +219,77 @@ _SCHEMAS = (
         "边界冲突",
         "Border conflicts",
         (
-            _int("conflict_id", "rank, 1 is the largest"),
+            _text("conflict_key", "key, the same whenever the same cells disagree at the same place"),
             _text("kind", "what disagrees", allowed=CONFLICT_KINDS),
             _text("zoning_a", "zoning whose cell reaches across"),
             _text("cell_a", "that cell"),
             _text("zoning_b", "zoning whose border is crossed; empty for a gap", nullable=True),
             _text("cell_b", "cell on the far side", nullable=True),
-            _text("community_name", "community it lies in", nullable=True),
+            _text("community_code", "community it lies in, or was given to"),
+            _text("community_name", "name of that community"),
             _float("area_m2", "area in dispute"),
             _float("length_m", "length of border in dispute"),
             _float("max_offset_m", "largest distance between the two borders"),
             _int("facilities", "facilities inside"),
+            _text("facility_codes", "JSON array of their codes, the first twenty"),
+            _text("suggestion", "what would settle it", allowed=SUGGESTIONS),
         ),
         "MULTIPOLYGON",
+    ),
+    FrameSchema(
+        "cell_overlap",
+        "网格对应",
+        "Correspondence of cells",
+        (
+            _text("community_code", "community in which they overlap; empty outside every community"),
+            _text("zoning_a", "zoning of the one cell"),
+            _text("cell_a", "the one cell"),
+            _text("zoning_b", "zoning of the other cell, or 'community'"),
+            _text("cell_b", "the other cell"),
+            _float("area_m2", "ground that both hold in that community"),
+        ),
+    ),
+    FrameSchema(
+        "sliver",
+        "已并碎片",
+        "Dissolved slivers",
+        (
+            _text("cell_code", "unified cell that it joined"),
+            _text("community_code", "community of that cell"),
+            _float("area_m2", "area"),
+            _float("mean_width_m", "mean width, twice the area over the perimeter"),
+            _text("sources", "JSON object: zoning_id → code of the source cell that holds it"),
+        ),
+        "MULTIPOLYGON",
+    ),
+    FrameSchema(
+        "code_history",
+        "编码沿革",
+        "History of grid codes",
+        (
+            _text("code", "grid code; never given to another cell"),
+            _text("name", "name of the cell while it had the code"),
+            _text("community_code", "its community"),
+            Column("initial_at", "instant", "since when the code stands for a cell"),
+            Column("end_at", "instant", "until when; empty while it does", nullable=True),
+            _text("predecessors", "JSON array: codes that ended when it began and whose ground it holds"),
+        ),
+    ),
+    FrameSchema(
+        "repair",
+        "几何修复",
+        "Repairs",
+        (
+            _text("layer", "table of the feature"),
+            _text("zoning_id", "zoning of the feature; empty for other layers"),
+            _text("source", "file it came from"),
+            _int("row", "feature number in the file, from 0"),
+            _text("code", "code of the feature; empty when it was left out or has none"),
+            _text("kind", "what was wrong", allowed=REPAIR_KINDS),
+            _int("is_left_out", "1 when the feature could not be used, else 0"),
+            _float("moved_area_m2", "area that the repair added or took away"),
+        ),
+        "POINT",
     ),
     FrameSchema(
         "street_cell",
@@ -418,8 +483,9 @@ def require_frame(table: str, frame: pd.DataFrame) -> Any:
             table=table,
             columns=", ".join(missing) or "geometry",
         )
+    plain = pd.DataFrame({name: frame[name] for name in schema.column_names}, index=frame.index)
     try:
-        checked = _pandera_schema(table).validate(pd.DataFrame(frame[list(schema.column_names)]), lazy=True)
+        checked = plain if _conforms(table, plain) else _pandera_schema(table).validate(plain, lazy=True)
     except pandera.errors.SchemaErrors as error:
         first = error.failure_cases.iloc[0]
         raise SchemaError(
@@ -443,6 +509,23 @@ def require_frame(table: str, frame: pd.DataFrame) -> Any:
             needed=schema.geometry,
         )
     return gpd.GeoDataFrame(checked, geometry=geometry, crs=frame.crs).reset_index(drop=True)
+
+
+@cache
+def column_dtypes(table: str) -> dict[str, Any]:
+    """Return the dtype of each column of a table."""
+    return dict(empty_frame(table).dtypes)
+
+
+def _conforms(table: str, frame: pd.DataFrame) -> bool:
+    """Return whether the columns need neither coercion nor complaint, which is told much faster than by pandera."""
+    dtypes = column_dtypes(table)
+    return all(
+        frame[column.name].dtype == dtypes[column.name]
+        and (column.nullable or not frame[column.name].isna().any())
+        and (not column.allowed or frame[column.name].isin(column.allowed).all())
+        for column in SCHEMAS[table].columns
+    )
 
 
 def empty_frame(table: str, epsg: int | None = None) -> Any:

@@ -68,6 +68,10 @@ class ImportReport(Report):
         Encoding of the attribute text and how it was found.
     source_crs, crs_reason, epsg
         CRS of the source, how it was found, and the project's CRS.
+    converted_from
+        ``gcj02`` or ``bd09`` when the coordinates were converted, now on request or before as the file says, else empty.
+    resolution_m
+        Step of the coordinates as the file writes them, in metres on the ground; 0 when it shows none.
     rows_read, rows_stored
         Features in the file and in the store.
     columns
@@ -91,6 +95,8 @@ class ImportReport(Report):
     source_crs: str
     crs_reason: str
     epsg: int
+    converted_from: str
+    resolution_m: float
     rows_read: int
     rows_stored: int
     columns: Mapping[str, str]
@@ -109,6 +115,12 @@ class UnifyReport(Report):
     ----------
     zonings
         Zoning → number of its cells.
+    policy, params
+        How faces became cells, and all parameters as plain values.
+    tolerance_m, is_tolerance_proposed
+        Borders nearer than this were taken for one line, and whether that was proposed from the accuracy of the borders.
+    snapped_area_m2
+        Bound of the ground that this moved across borders of source cells, summed over the cells.
     faces, slivers_dissolved, cells
         Pieces of the overlay, those dissolved into a neighbour, and cells of the result.
     sliver_area_m2
@@ -117,10 +129,14 @@ class UnifyReport(Report):
         Area of the result.
     area_error_m2
         Largest difference between a source cell and the sum of its pieces.
+    codes_kept, codes_new, codes_ended
+        Grid codes that stay from the layer before, that begin, and that end with it.
     conflicts, conflict_area_m2
         Kind → number and sum of the areas; ground that several pairs of departments dispute counts for each.
     disputed_area_m2
         Ground in any conflict, counted once.
+    objective
+        Terms of the objective of the optimised policy; empty under the others.
     facilities_outside, streets_outside_m
         What no cell holds.
     checks
@@ -130,19 +146,61 @@ class UnifyReport(Report):
     """
 
     zonings: Mapping[str, int]
+    policy: str
+    params: Mapping[str, Any]
+    tolerance_m: float
+    is_tolerance_proposed: bool
+    snapped_area_m2: float
     faces: int
     slivers_dissolved: int
     cells: int
     sliver_area_m2: float
     area_m2: float
     area_error_m2: float
+    codes_kept: int
+    codes_new: int
+    codes_ended: int
     conflicts: Mapping[str, int]
     conflict_area_m2: Mapping[str, float]
     disputed_area_m2: float
+    objective: Mapping[str, float]
     facilities_outside: int
     streets_outside_m: float
     checks: Mapping[str, bool]
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class EditReport(Report):
+    """What an edit of source cells did to the unified layer.
+
+    Attributes
+    ----------
+    zoning_id
+        Zoning that was edited.
+    added, changed, removed
+        Codes of its cells.
+    communities
+        Communities that were unified again.
+    cells_kept, codes_new, codes_ended
+        Unified cells there that stayed as they were, and grid codes that begin and end.
+    conflicts_before, conflicts_after
+        Conflicts there.
+    checks
+        Check → outcome; all true or the step fails.
+    """
+
+    zoning_id: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    communities: tuple[str, ...]
+    cells_kept: int
+    codes_new: tuple[str, ...]
+    codes_ended: tuple[str, ...]
+    conflicts_before: int
+    conflicts_after: int
+    checks: Mapping[str, bool]
 
 
 @dataclass(frozen=True)

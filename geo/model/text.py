@@ -15,6 +15,8 @@ from geo.errors import YiwangError
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+_PHRASES = ("reason", "compared")
+"""Fields of findings that hold messages."""
 _PACKAGES = ("geo", "maps", "api")
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,8 +86,8 @@ def describe_error(error: YiwangError, language: Language) -> str:
 
 
 def describe_finding(finding: Mapping[str, Any], language: Language) -> str:
-    """Return what a finding of a report (as JSON object) says to a person; reasons inside it are translated too."""
+    """Return what a finding of a report (as JSON object) says to a person; phrases inside it are translated too."""
     context = {
-        key: translate(value, language) if key == "reason" else value for key, value in finding["context"].items()
+        key: translate(value, language) if key in _PHRASES else value for key, value in finding["context"].items()
     }
     return translate(finding["message"], language, **context)

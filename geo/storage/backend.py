@@ -21,6 +21,10 @@ from geo.storage.models import ProjectField, tables_for
 NO_PROJECT = "There is no project in {place}. Create one, or choose the file or database that holds it."
 PROJECT_EXISTS = "There is a project in {place} already. Open it, choose another place, or ask to overwrite it."
 FOREIGN_PLACE = "{place} exists and holds no project. Choose another place, or ask to overwrite it."
+OLDER_PROJECT = (
+    "{place} was made by an older version of this program (tables {found}, this one needs {known}). Make a new project and "
+    "import the layers of this one into it: import FILE --layer cell, community, street …"
+)
 NEWER_PROJECT = (
     "The project in {place} has version {found} of the tables and this program knows {known}. Update the program."
 )
@@ -90,7 +94,13 @@ class Session(ABC):
         """Return what to sort by for a column."""
 
     @abstractmethod
-    def insert(self, schema: FrameSchema, table: Table, frame: pd.DataFrame | gpd.GeoDataFrame) -> None:
+    def insert(
+        self,
+        schema: FrameSchema,
+        table: Table,
+        frame: pd.DataFrame | gpd.GeoDataFrame,
+        fids: Sequence[int] | None = None,
+    ) -> None:
         """Append rows in bulk; ``frame`` has been checked and is not empty."""
 
     @abstractmethod
@@ -133,6 +143,10 @@ class Backend(ABC):
     @abstractmethod
     def create(self, project: Project, overwrite: bool) -> None:
         """Make the tables and write the project, all or nothing."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Remove the project, all or nothing; nothing happens when there is none."""
 
     @abstractmethod
     def session(self, connection: Connection) -> Session:
@@ -178,7 +192,7 @@ def load_project(connection: Connection, place: str) -> Project:
     ProjectNotFoundError
         The table ``project`` is empty.
     StorageError
-        A newer version of the program made the tables.
+        A newer or an older version of the program made the tables.
     """
     fields = {row.key: row.value for row in connection.execute(select(ProjectField.key, ProjectField.value))}
     if not fields:
@@ -186,6 +200,8 @@ def load_project(connection: Connection, place: str) -> Project:
     found = int(fields["schema_version"])
     if found > SCHEMA_VERSION:
         raise StorageError(NEWER_PROJECT, place=place, found=found, known=SCHEMA_VERSION)
+    if found < SCHEMA_VERSION:
+        raise StorageError(OLDER_PROJECT, place=place, found=found, known=SCHEMA_VERSION)
     return Project(
         name=fields["name"],
         epsg=int(fields["epsg"]),

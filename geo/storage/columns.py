@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from geopandas.array import from_shapely
 from numpy.typing import NDArray
+from pyproj import CRS
 
 from geo.errors import GeometryError, SchemaError
-from geo.model.frames import ColumnKind, FrameSchema, empty_frame
+from geo.model.frames import ColumnKind, FrameSchema, column_dtypes
 
 Shapes = NDArray[np.object_]
 
@@ -69,7 +72,8 @@ def plain_values(kind: ColumnKind, series: pd.Series[Any], instants_as_text: boo
     """Return a column as str, int, float, datetime or None; instants in whole ms, as ISO 8601 text where asked."""
     if kind == "instant":
         millis = series.dt.floor("ms")
-        return _instant_texts(millis) if instants_as_text else [moment.to_pydatetime() for moment in millis]
+        moments = _instant_texts(millis) if instants_as_text else [moment.to_pydatetime() for moment in millis]
+        return [None if absent else moment for moment, absent in zip(moments, series.isna(), strict=True)]
     missing = series.isna()
     if not missing.any():
         return series.to_list()
@@ -105,19 +109,25 @@ def frame_of(schema: FrameSchema, values: Sequence[Sequence[Any]], shapes: Shape
     TypeError, ValueError
         A value does not fit the kind of its column: another program wrote it.
     """
-    dtypes = empty_frame(schema.table).dtypes
+    dtypes = column_dtypes(schema.table)
     columns = {
         column.name: pd.Series(_array_of(column.kind, column_values, dtypes[column.name]), copy=False)
         for column, column_values in zip(schema.columns, values, strict=True)
     }
     if schema.geometry is None:
         return pd.DataFrame(columns)
-    return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(shapes, crs=epsg))
+    # a geometry array that comes with its CRS makes the frame in a third of the time
+    return gpd.GeoDataFrame({**columns, "geometry": from_shapely(shapes, crs=_crs(epsg))})
+
+
+@cache
+def _crs(epsg: int) -> CRS:
+    return CRS.from_epsg(epsg)
 
 
 def _array_of(kind: ColumnKind, values: Sequence[Any], dtype: Any) -> Any:
     if kind == "instant":
-        if values and isinstance(values[0], str):
+        if any(isinstance(value, str) for value in values):
             return pd.to_datetime(pd.Series(list(values)), format="ISO8601", utc=True).astype(dtype).array
         return pd.to_datetime(pd.Series(list(values), dtype=object), utc=True).astype(dtype).array
     if kind == "text" or (kind == "int" and dtype == "Int64"):

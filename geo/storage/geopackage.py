@@ -99,6 +99,19 @@ class GeoPackageBackend(Backend):
             with suppress(sqlite3.Error), closing(_connect(self.path)) as raw:
                 raw.execute("VACUUM")
 
+    def drop(self) -> None:
+        """Empty the file first, so that whoever has it open sees no project, then remove it."""
+        if not self.exists():
+            return
+        with translated(self.place), self._engine.begin() as connection:
+            _lock_for_writing(connection)
+            drop_everything(connection)
+        self._engine.dispose()
+        try:
+            self.path.unlink()
+        except OSError as error:
+            raise StorageError(CANNOT_OPEN, place=self.place) from error
+
     def _make_file(self) -> bool:
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
@@ -216,12 +229,13 @@ class GeoPackageSession(Session):
         """Sort instants without their Z, because other programs may leave out the milliseconds: 12Z, 12.125Z."""
         return func.rtrim(column, "Z", type_=String) if isinstance(column.type, Instant) else column
 
-    def insert(self, schema: FrameSchema, table: Table, frame: pd.DataFrame) -> None:
+    def insert(self, schema: FrameSchema, table: Table, frame: pd.DataFrame, fids: Sequence[int] | None = None) -> None:
         """Append rows with one prepared statement, and fill the R*Tree with another."""
         raw: Any = self.connection.connection.driver_connection
         names = ["fid", *schema.column_names]
-        first = self._next_fid(schema.table)
-        fids = range(first, first + len(frame))
+        if fids is None:
+            first = self._next_fid(schema.table)
+            fids = range(first, first + len(frame))
         values: list[Any] = [fids, *(plain_values(column.kind, frame[column.name], True) for column in schema.columns)]
         if schema.geometry is None:
             raw.executemany(_insert_statement(schema.table, names), zip(*values, strict=True))
@@ -289,10 +303,16 @@ class GeoPackageSession(Session):
                 (*grown_by, schema.table),
             )
         elif shrunk and schema.geometry is not None:
-            sides = "min(ST_MinX(geom)), min(ST_MinY(geom)), max(ST_MaxX(geom)), max(ST_MaxY(geom))"
-            extent = f'SELECT {sides} FROM "{schema.table}"'  # noqa: S608 - a name of our own
+            tree = rtree_name(schema.table)
+            # the R*Tree rounds to single precision, outwards, so the outermost row is among those that it puts outermost
+            sides = [
+                f"(SELECT {pick}(ST_{pick}{axis}(geom)) FROM {schema.table} WHERE fid IN (SELECT id FROM {tree} "  # noqa: S608
+                f"WHERE {pick}{axis} = (SELECT {pick}({pick}{axis}) FROM {tree})))"
+                for pick, axis in (("min", "x"), ("min", "y"), ("max", "x"), ("max", "y"))
+            ]
             run(
-                f"UPDATE gpkg_contents SET (min_x, min_y, max_x, max_y) = ({extent}) WHERE table_name = ?",  # noqa: S608
+                f"UPDATE gpkg_contents SET (min_x, min_y, max_x, max_y) = ({', '.join(sides)}) "  # noqa: S608
+                "WHERE table_name = ?",
                 (schema.table,),
             )
 

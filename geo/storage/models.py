@@ -210,18 +210,82 @@ class Conflict(Layer):
 
     __tablename__ = "conflict"
 
-    conflict_id: Mapped[IntKey]
+    conflict_key: Mapped[Key]
     kind: Mapped[Str]
     zoning_a: Mapped[Str]
     cell_a: Mapped[Str]
     zoning_b: Mapped[Str | None]
     cell_b: Mapped[Str | None]
-    community_name: Mapped[Str | None]
+    community_code: Mapped[Key]
+    community_name: Mapped[Str]
     area_m2: Mapped[Real]
     length_m: Mapped[Real]
     max_offset_m: Mapped[Real]
     facilities: Mapped[Int]
+    facility_codes: Mapped[Str]
+    suggestion: Mapped[Str]
     geom: Mapped[MultiPolygon]
+
+
+class CellOverlap(Layer):
+    """Ground that cells of two zonings both hold."""
+
+    __tablename__ = "cell_overlap"
+    __table_args__ = (
+        Index("ix_cell_overlap_a", "zoning_a", "cell_a"),
+        Index("ix_cell_overlap_b", "zoning_b", "cell_b"),
+        _OPTIONS,
+    )
+
+    community_code: Mapped[Key]
+    zoning_a: Mapped[Str]
+    cell_a: Mapped[Str]
+    zoning_b: Mapped[Str]
+    cell_b: Mapped[Str]
+    area_m2: Mapped[Real]
+
+
+class Sliver(Layer):
+    """A piece too thin or too small for a cell, and the cell that it joined."""
+
+    __tablename__ = "sliver"
+
+    cell_code: Mapped[Key]
+    community_code: Mapped[Key]
+    area_m2: Mapped[Real]
+    mean_width_m: Mapped[Real]
+    sources: Mapped[Str]
+    geom: Mapped[MultiPolygon]
+
+
+class CodeHistory(Layer):
+    """Since when, and until when, a grid code stood for a cell."""
+
+    __tablename__ = "code_history"
+
+    code: Mapped[Key]
+    name: Mapped[Str]
+    community_code: Mapped[Key]
+    initial_at: Mapped[Moment]
+    end_at: Mapped[Moment | None]
+    predecessors: Mapped[Str]
+
+
+class Repair(Layer):
+    """What was wrong with a feature of an imported layer, and what was done."""
+
+    __tablename__ = "repair"
+    __table_args__ = (Index("ix_repair_layer_zoning_id", "layer", "zoning_id"), _OPTIONS)
+
+    layer: Mapped[Str]
+    zoning_id: Mapped[Str]
+    source: Mapped[Str]
+    row: Mapped[Int]
+    code: Mapped[Str]
+    kind: Mapped[Str]
+    is_left_out: Mapped[Int]
+    moved_area_m2: Mapped[Real]
+    geom: Mapped[Point]
 
 
 class StreetCell(Layer):

@@ -86,8 +86,7 @@ class PostgisBackend(Backend):
             if self.has_tables(connection):
                 if not overwrite:
                     raise ProjectExistsError(PROJECT_EXISTS, place=self.place)
-                for name in tables_for(project.epsg).tables:
-                    connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
+                _drop_tables(connection)
             connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS postgis")
             _require_srid(connection, project.epsg, crs.to_wkt("WKT1_GDAL"))
             tables = tables_for(project.epsg).tables
@@ -97,6 +96,14 @@ class PostgisBackend(Backend):
                     connection.execute(CreateIndex(index))
             connection.execute(insert(tables["project"]), project_fields(project))
 
+    def drop(self) -> None:
+        """Remove the tables of the project; the database and its extension stay."""
+        engine = self._engine.execution_options(isolation_level="READ COMMITTED")
+        with translated(self.place), engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATE_LOCK})
+            if self.has_tables(connection):
+                _drop_tables(connection)
+
     def session(self, connection: Connection) -> Session:
         """Return the session of a connection that is inside a transaction."""
         return PostgisSession(connection, self.place)
@@ -104,6 +111,11 @@ class PostgisBackend(Backend):
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _drop_tables(connection: Connection) -> None:
+    for name in tables_for(-1).tables:
+        connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
 
 
 def _require_srid(connection: Connection, epsg: int, wkt: str) -> None:
@@ -161,7 +173,7 @@ class PostgisSession(Session):
         """Sort by the column: its collation is that of the bytes."""
         return column
 
-    def insert(self, schema: FrameSchema, table: Table, frame: pd.DataFrame) -> None:
+    def insert(self, schema: FrameSchema, table: Table, frame: pd.DataFrame, fids: Sequence[int] | None = None) -> None:
         """Append rows by binary COPY."""
         names = list(schema.column_names)
         types = [_COPY_TYPES[column.kind] for column in schema.columns]
@@ -171,6 +183,10 @@ class PostgisSession(Session):
             names.append(GEOMETRY_COLUMN)
             types.append("bytea")  # geometry takes EWKB as it is
             values.append(shapely.to_wkb(shapes, byte_order=1, include_srid=True).tolist())
+        if fids is not None:
+            names.append("fid")
+            types.append("int8")
+            values.append(list(fids))
         raw = self.connection.connection.driver_connection
         if not isinstance(raw, psycopg.Connection):
             raise TypeError(f"psycopg connection expected, got {type(raw).__name__}")

@@ -57,6 +57,18 @@ class Store:
         """
         self._backend.create(project, overwrite)
 
+    def drop(self) -> None:
+        """Remove the project with all that it holds, all or nothing; nothing happens when there is none.
+
+        A GeoPackage file goes with everything in it; of a database only the tables of the project.
+
+        Raises
+        ------
+        StorageError
+            The place cannot be written.
+        """
+        self._backend.drop()
+
     def exists(self) -> bool:
         """Return whether there is a project.
 

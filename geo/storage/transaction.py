@@ -15,7 +15,7 @@ import shapely
 from pyproj import CRS
 from sqlalchemy import ColumnElement, Select, Table, delete, func, insert, select
 
-from geo.errors import CrsError, ParameterError, StorageError
+from geo.errors import CrsError, ParameterError, SchemaError, StorageError
 from geo.model.frames import SCHEMAS, FrameSchema, require_frame
 from geo.model.project import Project
 from geo.storage.backend import Session, load_project, project_fields
@@ -207,6 +207,48 @@ class Transaction:
         Parameters and errors are those of :meth:`append` and :meth:`delete`; a frame that does not fit deletes nothing.
         """
         return self._write(table, frame, where, replaces=True)
+
+    def update(self, table: str, frame: pd.DataFrame, *, key: Sequence[str]) -> int:
+        """Put rows in the place of those with the same key, where they keep their order; return their number.
+
+        Parameters
+        ----------
+        table, frame
+            As in :meth:`append`.
+        key
+            Columns that together name a row.
+
+        Raises
+        ------
+        SchemaError
+            The frame does not fit the table, or a key is not there exactly once; nothing is changed.
+        ParameterError, CrsError, GeometryError, StorageError
+            As :meth:`append`.
+        """
+        schema = require_schema(table)
+        checked = require_frame(table, frame)
+        require_storable(schema, checked)
+        if checked.empty:
+            return 0
+        with self._step():
+            self._prepare_write()
+        self._require_crs(schema, checked)
+        columns = [self._table(schema).c[name] for name in ("fid", *key)]
+        where = {name: checked[name].unique().tolist() for name in key}
+        condition = where_clause(self._session, schema, self._table(schema), where)
+        statement = select(*columns) if condition is None else select(*columns).where(condition)
+        with self._step():
+            rows = self._session.connection.execute(statement).fetchall()
+        fids = {tuple(row[1:]): int(row[0]) for row in rows}
+        wanted = list(zip(*(checked[name] for name in key), strict=True))
+        if len(set(wanted)) < len(wanted) or not all(item in fids for item in wanted) or len(fids) < len(rows):
+            raise SchemaError("Layer '{table}' does not hold each of the rows to be changed once.", table=table)
+        chosen = [fids[item] for item in wanted]
+        with self._step():
+            fid = self._table(schema).c["fid"]
+            self._session.delete(schema, self._table(schema), self._session.is_among(fid, chosen))
+            self._session.insert(schema, self._table(schema), checked, chosen)
+        return len(checked)
 
     def _write(self, table: str, frame: pd.DataFrame, where: Mapping[str, Any] | None, *, replaces: bool) -> int:
         schema = require_schema(table)
