@@ -26,7 +26,7 @@ from api.errors import (
     invalid_request,
     problem_of,
 )
-from api.routers import jobs, pages, project
+from api.routers import columns, jobs, pages, project
 from api.schemas import Problem, body_class, describe_fields
 from api.security import BodyLimit, LoopbackGuard
 from api.settings import Settings
@@ -72,13 +72,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.workspace = workspace
     app.include_router(jobs.router)
     app.include_router(project.router)
+    app.include_router(columns.router)
     app.include_router(pages.router)
     app.mount("/maps/assets", StaticFiles(directory=maps.assets_directory()), name="assets")
     app.mount("/static/maps", StaticFiles(directory=Path(maps.__file__).parent / "static"), name="map-static")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     _add_error_answers(app)
     app.openapi = _described(app)  # type: ignore[method-assign]
-    app.add_middleware(BodyLimit, upload_path=jobs.UPLOAD_PATH, max_upload_bytes=settings.max_upload_mb * 1_000_000)
+    app.add_middleware(
+        BodyLimit,
+        upload_paths=(jobs.UPLOAD_PATH, columns.UPLOAD_PATH),
+        max_upload_bytes=settings.max_upload_mb * 1_000_000,
+    )
     app.add_middleware(LoopbackGuard)
     return app
 

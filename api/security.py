@@ -88,9 +88,9 @@ def refusal_of(method: str, headers: Headers) -> YiwangError | None:
 class BodyLimit:
     """Stops reading a body that is larger than allowed: uploads up to a setting, everything else up to 1 MB."""
 
-    def __init__(self, app: ASGIApp, upload_path: str, max_upload_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, upload_paths: tuple[str, ...], max_upload_bytes: int) -> None:
         self._app = app
-        self._upload_path = upload_path
+        self._upload_paths = upload_paths
         self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +98,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._max_upload_bytes if scope["path"] == self._upload_path else _SMALL_BODY_BYTES
+        limit = self._max_upload_bytes if scope["path"] in self._upload_paths else _SMALL_BODY_BYTES
         announced = Headers(scope=scope).get("content-length", "0")
         error = TooLargeError(
             "The upload is larger than {limit_mb:g} MB. Split it, or have the administrator raise YIWANG_MAX_UPLOAD_MB.",

@@ -13,10 +13,13 @@ from typing import BinaryIO
 
 from api.errors import UploadError
 
-LAYER_SUFFIXES = (".shp", ".zip", ".gpkg", ".geojson", ".json", ".topojson", ".kml", ".fgb", ".csv", ".gz")
+LAYER_SUFFIXES = (
+    ".shp", ".zip", ".gpkg", ".geojson", ".json", ".topojson", ".kml", ".kmz", ".fgb",
+    ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".parquet", ".geoparquet", ".gz",
+)  # fmt: skip
 """Files that are a layer, or hold one."""
 
-PART_SUFFIXES = (".dbf", ".shx", ".prj", ".cpg")
+PART_SUFFIXES = (".dbf", ".shx", ".prj", ".cpg", ".fields.json")
 """Files that lie beside a ``.shp``."""
 
 _MAX_NAME_BYTES = 180
@@ -66,7 +69,10 @@ def choose_files(names: Sequence[str]) -> tuple[str, list[str]]:
     UploadError
         No layer, or several.
     """
-    layers = [name for name in names if Path(name).suffix.lower() in LAYER_SUFFIXES]
+    layers = [name for name in names if name.lower().endswith(LAYER_SUFFIXES) and not _is_part(name)]
+    layers = [
+        name for name in layers if not name.lower().endswith(".txt")
+    ] or layers  # a text beside a layer describes it
     shapefiles = [name for name in layers if name.lower().endswith(".shp")]
     if len(layers) != 1:
         raise UploadError(
@@ -79,8 +85,12 @@ def choose_files(names: Sequence[str]) -> tuple[str, list[str]]:
     if not shapefiles:
         return main, [main]
     stem = Path(main).stem.lower()
-    parts = [name for name in names if Path(name).suffix.lower() in PART_SUFFIXES and Path(name).stem.lower() == stem]
+    parts = [name for name in names if name.lower() in {f"{stem}{suffix}" for suffix in PART_SUFFIXES}]
     return main, [main, *parts]
+
+
+def _is_part(name: str) -> bool:
+    return name.lower().endswith(PART_SUFFIXES)
 
 
 def store_upload(uploads: Sequence[Upload], parent: Path) -> StoredUpload:

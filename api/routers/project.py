@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -16,7 +17,8 @@ from api.schemas import Problem, Step
 from api.wording import worded_report
 from api.workspace import UsesWorkspace, Workspace
 from geo.model.frames import SCHEMAS
-from geo.services.export_layers import layer_geojson, route_geojson, write_gpx
+from geo.model.text import Language
+from geo.services.export_layers import layer_geojson, pack_layer, route_geojson, write_gpx
 from geo.services.project import project_status
 from geo.services.project import read_reports as read_reports_of_step
 from geo.services.read_views import count_rows, read_layer, read_view
@@ -24,6 +26,8 @@ from geo.services.read_views import count_rows, read_layer, read_view
 router = APIRouter(prefix="/api", responses={404: {"model": Problem, "description": "Not there"}})
 _MAX_ROWS = 100_000
 _GEOJSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/geo+json": {}, "application/json": {}}}}
+_FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+ExportFormat = Literal["shp", "gpkg", "geojson", "kml", "parquet", "csv", "xlsx"]
 _GPX: dict[int | str, dict[str, Any]] = {200: {"content": {"application/gpx+xml": {}}}}
 _Bbox = Annotated[
     str | None,
@@ -94,6 +98,22 @@ def read_rows(
         raise InvalidRequestError("Layer '{table}' has no geometry: bbox does not apply.", table=table)
     text = layer_geojson(workspace.store, table, _parse_bbox(bbox), limit, offset)
     return Response(text, media_type="application/geo+json" if schema.geometry else "application/json")
+
+
+@router.get("/layers/{table}/download", tags=["layers"], responses=_FILES, summary="One layer as a file")
+def download_layer(
+    workspace: UsesWorkspace,
+    table: str,
+    format: Annotated[ExportFormat, Query(description="Kind of file; a shapefile comes as a zip archive")],  # noqa: A002
+    zoning: Annotated[str | None, Query(description="Of department cells: only those of this zoning")] = None,
+    lang: Annotated[Language, Query(description="Language of the headings of CSV and workbooks")] = "zh",
+) -> Response:
+    """Return the whole layer; csv, xlsx and geojson also of tables without places."""
+    if table not in SCHEMAS:
+        raise NotFoundError("There is no layer '{table}'. See /api/layers.", table=table[:60])
+    name, content, media_type = pack_layer(workspace.store, table, f".{format}", zoning_id=zoning, language=lang)
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def _parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +15,25 @@ import numpy as np
 import pandas as pd
 
 from geo.errors import SchemaError
+from geo.formats.personal import find_personal_values, is_personal_name
+
+__all__ = [
+    "REQUIRED_COLUMNS",
+    "ColumnChoice",
+    "choose_columns",
+    "find_personal_values",
+    "known_targets",
+    "pack_attributes",
+    "translate_values",
+    "words_of",
+]
 
 _DBF_NAME_BYTES = 10
-_PERSONAL_VALUE = re.compile(
-    r"(?<!\d)(?:1[3-9]\d{9}|[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx])(?!\d)"
-)
-"""A mobile number of 11 digits, or a citizen identity number (GB 11643: region, date of birth, sequence, check)."""
+REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "team": ("name", "mode", "shift_start_s", "shift_end_s"),
+    "incident": ("occurred_at",),
+}
+"""Kind of layer → columns that must be found in the file; all others may stay empty or are made."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,16 @@ def _table() -> dict[str, Any]:
     return tomllib.loads(resources.files("geo.formats").joinpath("columns.toml").read_text("utf-8"))
 
 
+def known_targets(kind: str) -> tuple[str, ...]:
+    """Return the columns of a kind of layer that a file may fill."""
+    return tuple(_table()[kind])
+
+
+def words_of(table: str) -> dict[str, list[str]]:
+    """Return value → words that mean it, the usual one first, of a section of the ``values`` table."""
+    return dict(_table()["values"][table])
+
+
 def _normalise(name: str) -> str:
     name = name.strip().casefold()
     if name.lstrip("-").isdigit():
@@ -86,7 +108,7 @@ def choose_columns(kind: str, columns: list[str], wanted: Mapping[str, str]) -> 
     columns
         Names in the source, without the geometry.
     wanted
-        What the user said: column here → column of the source. It wins over the table.
+        What the user said: column here → column of the source, or empty text to leave it open. It wins over the table.
 
     Raises
     ------
@@ -95,7 +117,7 @@ def choose_columns(kind: str, columns: list[str], wanted: Mapping[str, str]) -> 
     """
     candidates: dict[str, list[str]] = _table()[kind]
     for target, source in wanted.items():
-        if target not in candidates or source not in columns:
+        if target not in candidates or (source and source not in columns):
             raise SchemaError(
                 "Column mapping {target}={source}: the file has the columns {found}; a {kind} layer has {columns}.",
                 target=target,
@@ -105,29 +127,15 @@ def choose_columns(kind: str, columns: list[str], wanted: Mapping[str, str]) -> 
                 columns=", ".join(candidates),
             )
     by_form = {_normalise(column): column for column in reversed(columns)}
-    chosen = dict(wanted)
-    personal = tuple(column for column in columns if _is_personal(column) and column not in chosen.values())
+    chosen = {target: source for target, source in wanted.items() if source}
+    personal = tuple(column for column in columns if is_personal_name(column) and column not in chosen.values())
     for target, names in candidates.items():
         found = (by_form[form] for name in names for form in sorted(_forms(name), key=len)[::-1] if form in by_form)
         free = (column for column in found if column not in chosen.values() and column not in personal)
-        if target not in chosen and (column := next(free, None)) is not None:
+        if target not in wanted and (column := next(free, None)) is not None:
             chosen[target] = column
     unmapped = tuple(column for column in columns if column not in chosen.values() and column not in personal)
     return ColumnChoice(chosen, unmapped, personal)
-
-
-def _is_personal(column: str) -> bool:
-    form, words = _normalise(column), _table()["personal"]
-    if form.endswith(tuple(words["counts"])):
-        return False
-    contains = any(_normalise(name) in form or form in _forms(name) for name in words["names"])
-    return contains or form in {_normalise(name) for name in words["whole"]}
-
-
-def find_personal_values(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns that hold something like a mobile number or an identity number, whatever they are called."""
-    texts = {column: frame[column].dropna().astype("str") for column in columns}
-    return tuple(column for column, text in texts.items() if text.str.contains(_PERSONAL_VALUE).any())
 
 
 def translate_values(values: pd.Series, table: str, default: str | None) -> tuple[pd.Series, pd.Series]:
@@ -155,15 +163,39 @@ def translate_values(values: pd.Series, table: str, default: str | None) -> tupl
     return known.where(known.notna(), default), known.isna()
 
 
+_PACKED = "attributes"
+
+
 def pack_attributes(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
-    """Return the given columns as one JSON object a row, empty values left out."""
-    if not columns:
-        return ["{}"] * len(frame)
-    rows = frame[list(columns)].astype(object).to_dict("records")
-    return [
-        json.dumps({key: _plain(value) for key, value in row.items() if not _is_missing(value)}, ensure_ascii=False)
-        for row in rows
-    ]
+    """Return the given columns as one JSON object a row, empty values left out.
+
+    A column ``attributes`` that holds JSON objects, as our own exports do, is unpacked into them; a column of the same name
+    as one of its members wins.
+    """
+    packed = _unpacked(frame[_PACKED]) if _PACKED in columns else None
+    plain = [name for name in columns if packed is None or name != _PACKED]
+    rows: list[dict[Any, Any]] = frame[plain].astype(object).to_dict("records") if plain else [{}] * len(frame)
+    found = [{key: _plain(value) for key, value in row.items() if not _is_missing(value)} for row in rows]
+    if packed is not None:
+        found = [inner | outer for inner, outer in zip(packed, found, strict=True)]
+    return [json.dumps(row, ensure_ascii=False) for row in found]
+
+
+def _unpacked(values: pd.Series) -> list[dict[str, Any]] | None:
+    """Return the JSON objects of a column, empty for missing ones; None when a value is something else."""
+    found: list[dict[str, Any]] = []
+    for value in values:
+        if _is_missing(value):
+            found.append({})
+            continue
+        try:
+            row = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            return None
+        if not isinstance(row, dict):
+            return None
+        found.append(row)
+    return found
 
 
 def _is_missing(value: Any) -> bool:
@@ -176,7 +208,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | float | str | list | dict):
         return value
     if isinstance(value, np.ndarray):  # lists of GeoJSON and GeoPackage
         return value.tolist()

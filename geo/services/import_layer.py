@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 from zoneinfo import available_timezones
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-import shapely
-from pyproj import CRS, Transformer
 
-from geo.algorithms.repair import repair_layer
-from geo.errors import CrsError, ParameterError, SchemaError
-from geo.formats.columns import choose_columns, find_personal_values
+from geo.algorithms.repair import RepairResult, repair_layer
+from geo.errors import ParameterError, SchemaError, StorageError
+from geo.formats.columns import ColumnChoice, choose_columns
 from geo.formats.conform import Conformer, conform_layer
+from geo.formats.own_exports import restore_own_export
+from geo.formats.personal import find_personal_values
+from geo.formats.plausible import project_layer, require_place
 from geo.formats.sources import SourceLayer, SourceParams, read_source
-from geo.model.crs import WGS84_EPSG, default_metric_epsg, require_metric_epsg
+from geo.model.crs import crs_name, default_metric_epsg, require_metric_epsg
 from geo.model.frames import FACILITY_KINDS, IMPORT_KINDS, SCHEMAS, require_frame
 from geo.model.progress import Progress, ignore_progress, tell_stored
 from geo.model.project import Project
 from geo.model.reports import Finding, ImportReport
 from geo.model.text import Phrase
+from geo.services.column_profiles import ColumnProfile, combine_columns, keep_profile, read_profile
+from geo.services.datum_check import check_datum
+from geo.services.repair_list import list_repairs, store_repairs
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
 
@@ -34,8 +38,6 @@ __all__ = ["ImportParams", "SourceParams", "import_layer"]
 _ZONING_ID = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
 _CODE_PREFIX = re.compile(r"^\d{9}$")
 _ADDED_BY_DEFAULT = ("facility", "incident", "building", "team")
-_FAR_M = 100_000.0
-_AREA_MARGIN_DEG = 3.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class ImportParams:
         For a zoning: its key (lower-case letters, digits, ``-`` and ``_``), the name users see, and the department. The key
         is needed.
     columns
-        Column here → column of the file, where the table of names does not find it.
+        Column here → column of the file, where the table of names does not find it; empty text leaves a column open.
     source
         Layer, encoding, CRS and axes of the file.
     mode
@@ -61,6 +63,10 @@ class ImportParams:
         name of its time zone, and county and street (9 digits) of its grid codes (None takes the default of a project).
     facility_kind
         Kind of all facilities of the file; a column that would say it stays an attribute.
+    profile
+        Name of a column profile of the project to apply; ``columns`` wins over it.
+    save_profile
+        Name under which the mapping that this import used is kept as a profile of the project.
     """
 
     kind: str
@@ -75,6 +81,8 @@ class ImportParams:
     project_time_zone: str | None = None
     project_code_prefix: str | None = None
     facility_kind: str | None = None
+    profile: str = ""
+    save_profile: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in IMPORT_KINDS:
@@ -96,7 +104,8 @@ class ImportParams:
             raise ParameterError(
                 "'{zone}' is not a time zone. Give an IANA name such as Asia/Shanghai.", zone=self.project_time_zone
             )
-
+        if self.save_profile:
+            ColumnProfile(self.save_profile, self.kind)
         if self.project_code_prefix is not None and not _CODE_PREFIX.match(self.project_code_prefix):
             raise ParameterError(
                 "The prefix of grid codes must be 9 digits (county 6, street 3); '{prefix}' is not.",
@@ -117,7 +126,7 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     store
         Where the project is or shall be.
     path
-        A shapefile, zip archive, GeoPackage, GeoJSON, TopoJSON, KML, CSV or JSON table of points.
+        A shapefile, GeoPackage, GeoJSON, TopoJSON, KML, CSV, workbook or JSON table of points, or a zip archive of one.
     params
         What it is.
     progress
@@ -139,15 +148,77 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
     source = read_source(path, params.source)
     project = _project_for(store, source, params)
     progress("Projecting and repairing", 0.3)
-    rows, findings = _project_rows(source, project, _extent(store), params)
+    layer = _prepare(store, source, project, params, progress)
+    report = ImportReport(
+        kind=params.kind,
+        zoning_id=params.zoning_id,
+        source=source.source,
+        layer=source.layer,
+        encoding=source.encoding,
+        encoding_reason=source.encoding_reason,
+        source_crs=crs_name(source.frame.crs),
+        crs_reason=source.crs_reason,
+        epsg=project.epsg,
+        converted_from=source.converted_from,
+        resolution_m=source.resolution_m,
+        rows_read=len(source.frame),
+        rows_stored=len(layer.frame),
+        columns=layer.choice.chosen,
+        unmapped=layer.choice.unmapped,
+        dropped=layer.choice.personal,
+        moved_area_m2=layer.repaired.moved_area_m2,
+        bounds=cast("tuple[float, float, float, float]", tuple(float(v) for v in layer.frame.total_bounds)),
+        findings=layer.findings,
+    )
+    progress("Storing", 0.7)
+    with _opened_for(store, project) as transaction:
+        _store(transaction, layer, params, source)
+        transaction.save_report("import", report.as_json())
+    tell_stored(progress, "Imported")
+    return report
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer ready to be stored.
+
+    Attributes
+    ----------
+    table, frame
+        The table and its rows.
+    repaired
+        What was mended before the columns were mapped.
+    rows
+        Feature numbers in the source of the rows.
+    choice, wanted
+        Columns of the source that became columns here, and those that were asked for.
+    findings
+        Every problem.
+    """
+
+    table: str
+    frame: gpd.GeoDataFrame
+    repaired: RepairResult
+    rows: list[int]
+    choice: ColumnChoice
+    wanted: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
+def _prepare(store: Store, source: SourceLayer, project: Project, params: ImportParams, progress: Progress) -> _Layer:
+    """Project, repair, map the columns, and check."""
+    rows, placed = project_layer(source, project.epsg, _extent(store), is_swapped=params.source.swap_xy)
     table = "cell" if params.kind == "zoning" else params.kind
+    rows, own = restore_own_export(params.kind, table, rows)
     geometry_kind = SCHEMAS[table].geometry
     assert geometry_kind is not None  # noqa: S101 - every importable table has a geometry
-    repaired = repair_layer(rows, geometry_kind)
+    repaired = repair_layer(rows, geometry_kind, source.closed)
     _require_rows(repaired.frame, repaired.findings, source, params)
     progress("Mapping the columns", 0.5)
     names = [str(name) for name in rows.columns if name != rows.geometry.name]
-    choice = choose_columns(params.kind, names, params.columns)
+    profile = read_profile(store, params.kind, params.profile) if params.profile else None
+    wanted, profiled = combine_columns(profile, {**own, **params.columns}, names)
+    choice = choose_columns(params.kind, names, wanted)
     if params.kind == "facility" and params.facility_kind is not None:
         choice = choice.without("kind")
     choice = choice.without_personal(find_personal_values(repaired.frame, choice.unmapped))
@@ -158,34 +229,28 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
         frame["kind"] = params.facility_kind
     if params.kind == "zoning":
         frame["zoning_id"] = params.zoning_id
+    numbers = repaired.frame.loc[frame.index, "row"].tolist()
     frame = require_frame(table, frame)
-    report = ImportReport(
-        kind=params.kind,
-        zoning_id=params.zoning_id,
-        source=source.source,
-        layer=source.layer,
-        encoding=source.encoding,
-        encoding_reason=source.encoding_reason,
-        source_crs=_crs_name(source.frame.crs),
-        crs_reason=source.crs_reason,
-        epsg=project.epsg,
-        rows_read=len(source.frame),
-        rows_stored=len(frame),
-        columns=choice.chosen,
-        unmapped=choice.unmapped,
-        dropped=choice.personal,
-        moved_area_m2=repaired.moved_area_m2,
-        bounds=cast("tuple[float, float, float, float]", tuple(float(v) for v in frame.total_bounds)),
-        findings=(*findings, *repaired.findings, *_personal_finding(choice.personal), *conformer.findings),
-    )
-    progress("Storing", 0.7)
-    if not store.exists():
+    shifts = check_datum(store, frame, params.kind, params.zoning_id if params.replaces else None)
+    personal = _personal_finding(choice.personal)
+    found = (*source.findings, *placed, *shifts, *repaired.findings, *profiled, *personal, *conformer.findings)
+    return _Layer(table, frame, repaired, numbers, choice, wanted, found)
+
+
+@contextmanager
+def _opened_for(store: Store, project: Project) -> Iterator[Transaction]:
+    """Open the transaction that stores an import; a project that was made for it goes again when it fails."""
+    is_new = not store.exists()
+    if is_new:
         store.create(project)
-    with store.begin() as transaction:
-        _store(transaction, table, frame, params, source)
-        transaction.save_report("import", report.as_json())
-    tell_stored(progress, "Imported")
-    return report
+    try:
+        with store.begin() as transaction:
+            yield transaction
+    except BaseException:
+        if is_new:
+            with suppress(StorageError):  # the first failure is what the user must see
+                store.drop()
+        raise
 
 
 def _require_rows(
@@ -206,10 +271,7 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
     if not store.exists():
         epsg = params.project_epsg
         if epsg is None:
-            with np.errstate(invalid="ignore"):
-                centre = source.frame.geometry.to_crs(WGS84_EPSG).total_bounds
-            _require_plausible(source, centre, params)
-            epsg = default_metric_epsg((centre[0] + centre[2]) / 2, (centre[1] + centre[3]) / 2)
+            epsg = default_metric_epsg(*require_place(source))
         require_metric_epsg(epsg)
         project = Project(params.project_name or source.layer, epsg)
         if params.project_time_zone is not None:
@@ -227,46 +289,6 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
     return project
 
 
-def _require_plausible(source: SourceLayer, bounds: Any, params: ImportParams) -> None:
-    """Raise when the size of the coordinates contradicts their CRS."""
-    raw = source.frame.total_bounds
-    wide, high = max(abs(raw[0]), abs(raw[2])), max(abs(raw[1]), abs(raw[3]))
-    is_geographic = CRS.from_user_input(source.frame.crs).is_geographic
-    if is_geographic and high > 90 >= wide:
-        _raise_swapped(source, params)
-    if not is_geographic and wide <= 180 and high <= 180:
-        raise CrsError(
-            "'{file}': coordinates from {x:.6g}, {y:.6g} look like degrees, but {crs} does not measure in degrees. Name "
-            "the right coordinate system.",
-            file=source.source,
-            x=raw[0],
-            y=raw[1],
-            crs=_crs_name(source.frame.crs),
-        )
-    if not np.isfinite(bounds).all():
-        raise CrsError(
-            "'{file}': coordinates from {x:.6g}, {y:.6g} do not fit {crs}. Name the right coordinate system.",
-            file=source.source,
-            x=raw[0],
-            y=raw[1],
-            crs=_crs_name(source.frame.crs),
-        )
-
-
-def _raise_swapped(source: SourceLayer, params: ImportParams) -> None:
-    if params.source.swap_xy:
-        raise CrsError(
-            "'{file}' holds its coordinates in the right order, longitude first. Import it again without exchanging the "
-            "axes (--swap-xy).",
-            file=source.source,
-        )
-    raise CrsError(
-        "'{file}' holds its coordinates in the order latitude, longitude (axes swapped). Import it again with the axes "
-        "exchanged (--swap-xy).",
-        file=source.source,
-    )
-
-
 def _extent(store: Store) -> tuple[float, float, float, float] | None:
     """Return the bounds of what the project's communities, cells and streets cover, or None."""
     if not store.exists():
@@ -279,54 +301,6 @@ def _extent(store: Store) -> tuple[float, float, float, float] | None:
     return None
 
 
-def _project_rows(
-    source: SourceLayer, project: Project, extent: tuple[float, float, float, float] | None, params: ImportParams
-) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return the features in the project's CRS; refuse swapped axes, warn when they lie far from the project."""
-    frame = source.frame
-    with np.errstate(invalid="ignore"):
-        rows = frame.to_crs(project.epsg)
-    boxes = rows.geometry.bounds.to_numpy()
-    boxes = boxes[np.isfinite(boxes).all(axis=1)]
-    raw = frame.total_bounds
-    _require_plausible(source, raw if not len(boxes) else boxes[0], params)
-    findings = _outside_area(source)
-    if extent is None or not len(boxes):
-        return rows, findings
-    near = shapely.box(*extent).buffer(_FAR_M)
-    middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
-    if near.contains(shapely.Point(middle)):
-        return rows, findings
-    swapped = frame.geometry.transform(lambda xy: xy[:, ::-1])
-    with np.errstate(invalid="ignore"):
-        swapped_boxes = gpd.GeoSeries(swapped, crs=frame.crs).to_crs(project.epsg).bounds.to_numpy()
-    swapped_boxes = swapped_boxes[np.isfinite(swapped_boxes).all(axis=1)]
-    if len(swapped_boxes) and near.contains(shapely.Point(np.median(swapped_boxes[:, :2], axis=0))):
-        _raise_swapped(source, params)
-    distance = shapely.distance(shapely.box(*extent), shapely.Point(middle))
-    message = "The layer lies {distance_km:.0f} km from the rest of the project. Check its coordinate system."
-    context = {"distance_km": float(distance) / 1000}
-    far = Finding("far_away", "warning", message, len(rows), (), float(middle[0]), float(middle[1]), context)
-    return rows, [*findings, far]
-
-
-def _outside_area(source: SourceLayer) -> list[Finding]:
-    """Return a finding when the layer lies where nobody uses its CRS: the CRS it states is likely wrong."""
-    crs = CRS.from_user_input(source.frame.crs)
-    area = crs.area_of_use
-    if area is None:
-        return []
-    boxes = source.frame.bounds.to_numpy()
-    middle = np.nanmedian((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
-    lon, lat = Transformer.from_crs(crs, WGS84_EPSG, always_xy=True).transform(*middle)
-    used = shapely.box(area.west, area.south, area.east if area.east >= area.west else area.east + 360, area.north)
-    if any(used.buffer(_AREA_MARGIN_DEG).contains(shapely.Point(lon + turn, lat)) for turn in (0, 360)):
-        return []
-    message = "The layer lies outside the area for which {crs} is made ({area}). Check its coordinate system."
-    context = {"crs": _crs_name(crs), "area": area.name}
-    return [Finding("outside_crs_area", "warning", message, len(source.frame), context=context)]
-
-
 def _taken(store: Store, params: ImportParams, table: str) -> set[str]:
     """Return the codes (names of teams) that the layer has and keeps."""
     if params.replaces or params.kind not in ("zoning", "community", "facility", "team") or not store.exists():
@@ -336,15 +310,21 @@ def _taken(store: Store, params: ImportParams, table: str) -> set[str]:
         return set(transaction.read(table, where=where)["name" if params.kind == "team" else "code"])
 
 
-def _store(
-    transaction: Transaction, table: str, frame: gpd.GeoDataFrame, params: ImportParams, source: SourceLayer
-) -> None:
+def _store(transaction: Transaction, layer: _Layer, params: ImportParams, source: SourceLayer) -> None:
+    table, frame = layer.table, layer.frame
     where = {"zoning_id": params.zoning_id} if params.kind == "zoning" else None
     if params.replaces:
         transaction.delete(table, where=where)
     elif params.kind == "street":
-        frame["street_id"] += transaction.count("street")
+        frame = frame.assign(street_id=frame["street_id"] + transaction.count("street"))
     transaction.append(table, frame)
+    rows, codes = (layer.rows, frame["code"].tolist()) if "code" in frame else ([], [])
+    repairs = list_repairs(layer.repaired.repairs, table, params.zoning_id, source.source, rows, codes)
+    store_repairs(transaction, repairs, table, params.zoning_id, params.replaces)
+    if params.save_profile:
+        left_open = {target: "" for target, column in layer.wanted.items() if not column}
+        columns = {**layer.choice.chosen, **left_open}
+        keep_profile(transaction, ColumnProfile(params.save_profile, params.kind, columns))
     if params.kind == "zoning":
         former = transaction.read("zoning", where=where).to_dict("records")
         known = former[0] if former and not params.replaces else {}
@@ -355,7 +335,10 @@ def _store(
             "cells": transaction.count("cell", where=where),
             "source": ", ".join(filter(None, (known.get("source"), source.source))),
         }
-        transaction.replace("zoning", pd.DataFrame([row]), where=where)
+        if former:
+            transaction.update("zoning", pd.DataFrame([row]), key=("zoning_id",))  # where it stands: that order leads
+        else:
+            transaction.append("zoning", pd.DataFrame([row]))
 
 
 def _personal_finding(personal: tuple[str, ...]) -> list[Finding]:
@@ -363,9 +346,3 @@ def _personal_finding(personal: tuple[str, ...]) -> list[Finding]:
         return []
     message = "Columns that may tell of persons were left out: {columns}. This system keeps places, not persons."
     return [Finding("personal_columns", "note", message, len(personal), context={"columns": ", ".join(personal)})]
-
-
-def _crs_name(crs: Any) -> str:
-    found = CRS.from_user_input(crs)
-    epsg = found.to_epsg()
-    return f"EPSG:{epsg} {found.name}" if epsg else found.name

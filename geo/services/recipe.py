@@ -26,15 +26,16 @@ import os
 import string
 import time
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from geo.algorithms.network.noding import NodingParams
 from geo.algorithms.risk.intensity import IntensityParams
 from geo.algorithms.zoning.unify import UnifyParams
 from geo.errors import InputError, ParameterError
+from geo.model.params import read_params
 from geo.model.progress import Progress, ignore_progress, part_of
 from geo.model.reports import Report
 from geo.services.assess_risk import assess_risk
@@ -118,47 +119,6 @@ def _resolve(recipe: Path, file: str) -> Path:
             file=recipe.name,
             name=str(error.args[0]),
         ) from error
-
-
-def read_params(kind: Any, values: Mapping[str, Any]) -> Any:
-    """Return a parameter dataclass from plain values, nested ones included; lists become tuples.
-
-    Raises
-    ------
-    ParameterError
-        A key is not a parameter, one is missing, or a value is out of range or of a wrong kind.
-    """
-    hints = get_type_hints(kind)
-    known = {field.name for field in fields(kind)}
-    for key in values:
-        if key not in known:
-            raise ParameterError(
-                "'{key}' is not a parameter of {kind}. Known are {known}.",
-                key=key,
-                kind=kind.__name__,
-                known=", ".join(sorted(known)),
-            )
-    try:
-        return kind(**{key: _value(hints[key], value) for key, value in values.items()})
-    except TypeError as error:
-        raise ParameterError(
-            "The parameters of {kind} are incomplete or of a wrong kind: {reason}",
-            kind=kind.__name__,
-            reason=str(error),
-        ) from error
-
-
-def _value(hint: Any, value: Any) -> Any:
-    if is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise TypeError(f"{value!r} is not a table")
-        return read_params(hint, value)
-    if isinstance(value, list):
-        inner = next((arg for arg in getattr(hint, "__args__", ()) if is_dataclass(arg)), None)
-        return tuple(
-            read_params(inner, item) if inner and isinstance(item, Mapping) else _value(None, item) for item in value
-        )
-    return value
 
 
 def run_recipe(store: Store, recipe: Recipe, progress: Progress = ignore_progress) -> list[StepOutcome]:

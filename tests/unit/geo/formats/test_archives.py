@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 import zipfile
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from geo.errors import ArchiveError
-from geo.formats.archives import ArchiveParams, unpack_archive
+from geo.formats.archives import ArchiveParams, unpack_archive, unpack_gzip
 
 WriteZip = Callable[..., Path]
 Member = tuple[str | zipfile.ZipInfo, bytes]
@@ -160,3 +161,79 @@ def test_archive_made_on_a_mac(write_zip: WriteZip, out: Path) -> None:
     """macOS adds a shadow of each file, which is no layer."""
     members = [("社区.shp", b"shp"), ("__MACOSX/._社区.shp", b"shadow"), ("._社区.shp", b"shadow")]
     assert [path.name for path in unpack_archive(write_zip(members), out)] == ["社区.shp"]
+
+
+@pytest.mark.parametrize(
+    "name", ["CON.shp", "图层/nul", "a\x01.shp", "a\u202eshp.exe", "a.shp.", "x" * 300 + ".shp", "a?.shp", "a*.shp"]
+)
+def test_names_that_mislead_or_mean_a_device(write_zip: WriteZip, out: Path, name: str) -> None:
+    with pytest.raises(ArchiveError, match="unsafe name"):
+        unpack_archive(write_zip([(name, b"x")]), out)
+    assert files_in(out) == []
+
+
+@pytest.mark.parametrize(
+    "pair", [("a.shp", "A.SHP"), ("é.shp", "e\u0301.shp"), ("a", "a/b.shp"), ("a\\b.shp", "a/b.shp")]
+)
+def test_names_that_are_one_elsewhere(write_zip: WriteZip, out: Path, pair: tuple[str, str]) -> None:
+    with pytest.raises(ArchiveError, match="unsafe name"):
+        unpack_archive(write_zip([(name, b"x") for name in pair]), out)
+    assert files_in(out) == []
+
+
+@pytest.mark.parametrize("name", ["setup.exe", "图层/打开.BAT", "a.lnk", "a.dll"])
+def test_programs(write_zip: WriteZip, out: Path, name: str) -> None:
+    with pytest.raises(ArchiveError, match="holds a program"):
+        unpack_archive(write_zip([("a.shp", b"x"), (name, b"MZ")]), out)
+    assert files_in(out) == []
+
+
+def test_folders_of_windows(write_zip: WriteZip, out: Path) -> None:
+    (path,) = unpack_archive(write_zip([("图层\\a.shp", b"x")]), out)
+    assert path.relative_to(out).as_posix() == "图层/a.shp"
+
+
+def test_bomb_of_one_stream_used_many_times(write_zip: WriteZip, out: Path) -> None:
+    """Every entry of the directory points to the same packed bytes: sizes add up, the archive stays small."""
+    archive = write_zip([(f"{number:03}.shp", bytes(4_000_000)) for number in range(3)])
+    with zipfile.ZipFile(archive) as packed:
+        infos = packed.infolist()
+        offset, size = infos[0].header_offset, infos[0].compress_size
+    blob = bytearray(archive.read_bytes())
+    for info in infos:
+        entry = blob.index(info.filename.encode(), packed.start_dir) - 46
+        blob[entry + 42 : entry + 46] = struct.pack("<L", offset)
+        blob[entry + 20 : entry + 24] = struct.pack("<L", size * 500_000)
+    archive.write_bytes(bytes(blob))
+    with pytest.raises(ArchiveError):
+        unpack_archive(archive, out)
+    assert sum(path.stat().st_size for path in files_in(out)) <= 4_000_000
+
+
+class TestGzip:
+    def test_unpacks(self, tmp_path: Path, out: Path) -> None:
+        (tmp_path / "a.geojson.gz").write_bytes(gzip.compress(b"{}"))
+        path = unpack_gzip(tmp_path / "a.geojson.gz", out)
+        assert (path.name, path.read_bytes()) == ("a.geojson", b"{}")
+
+    def test_bomb(self, tmp_path: Path, out: Path) -> None:
+        (tmp_path / "a.json.gz").write_bytes(gzip.compress(bytes(30_000_000)))
+        with pytest.raises(ArchiveError, match="would unpack"):
+            unpack_gzip(tmp_path / "a.json.gz", out)
+        assert sum(path.stat().st_size for path in files_in(out)) <= 10_000_000
+
+    @pytest.mark.parametrize(
+        "blob", [b"", b"text", gzip.compress(b"0123456789" * 100)[:-9]], ids=["empty", "text", "cut"]
+    )
+    def test_broken(self, tmp_path: Path, out: Path, blob: bytes) -> None:
+        (tmp_path / "a.json.gz").write_bytes(blob)
+        if blob:
+            with pytest.raises(ArchiveError, match="cannot be unpacked"):
+                unpack_gzip(tmp_path / "a.json.gz", out)
+        else:
+            assert unpack_gzip(tmp_path / "a.json.gz", out).stat().st_size == 0
+
+    def test_nested(self, tmp_path: Path, out: Path) -> None:
+        (tmp_path / "a.zip.gz").write_bytes(gzip.compress(b"PK"))
+        with pytest.raises(ArchiveError, match="holds another archive"):
+            unpack_gzip(tmp_path / "a.zip.gz", out)
