@@ -6,19 +6,18 @@ needs.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from api.cli_output import print_report, shown
+from api.cli_values import read_columns, read_profile_option, read_visit_rule
+
 if TYPE_CHECKING:
-    from geo.model.progress import Progress
-    from geo.model.reports import Report
-    from geo.model.text import Language
     from geo.storage.store import Store
 
 app = typer.Typer(
@@ -70,74 +69,36 @@ def _opened(project: str) -> Iterator[Store]:
         yield store
 
 
-@contextmanager
-def _shown(title: str, language: Language) -> Iterator[Progress]:
-    """Show a progress bar on standard error.
+@app.command("columns")
+def columns_command(
+    file: Path,
+    kind: Annotated[str, typer.Option(help="zoning, community, facility, street, incident, building, team")],
+    project: ProjectOption = _DEFAULT_PROJECT,
+    column: Annotated[list[str] | None, typer.Option(help="列对应 / TARGET=COLUMN of the file; repeat")] = None,
+    profile: Annotated[str, typer.Option(help="列对应方案 / column profile: name, or .json file")] = "",
+    save_profile: Annotated[str, typer.Option(help="保存为项目的方案 / keep it with the project")] = "",
+    write: Annotated[Path | None, typer.Option(help="写成方案文件 / write it as a .json file")] = None,
+    layer: Annotated[str | None, typer.Option(help="多图层文件中的图层 / layer of a file with several")] = None,
+    encoding: Annotated[str | None, typer.Option(help="属性编码 / encoding, e.g. GB18030")] = None,
+    crs: Annotated[str | None, typer.Option(help="坐标系 / coordinate system, e.g. EPSG:4490")] = None,
+    lang: LanguageOption = "zh",
+) -> None:
+    """查看列对应 / show how the columns of a file would be taken, and keep that as a profile."""
+    from geo.services import column_profiles as profiles
+    from geo.services.import_layer import SourceParams
 
-    The first Ctrl-C asks the step to stop at its next report, so that a plan keeps its best so far; the second interrupts.
-    """
-    import signal
-
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from geo.errors import CancelledError
-    from geo.model.text import translate
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
-        bar = bars.add_task(title, total=1.0)
-
-        asked: list[int] = []
-
-        def ask(number: int, _frame: object) -> None:
-            asked.append(number)
-            signal.signal(signal.SIGINT, before)
-
-        before = signal.signal(signal.SIGINT, ask)
-
-        def show(message: str, fraction: float) -> None:
-            if asked:
-                asked.clear()
-                raise CancelledError("The step was stopped.")
-            text = translate(message, language)
-            bars.update(bar, completed=fraction, description=f"{title} · {text}")
-
-        try:
-            yield show
-        finally:
-            signal.signal(signal.SIGINT, before)
-        bars.update(bar, completed=1.0, description=title)
-
-
-def _print_report(report: Report, language: Language) -> None:
-    """Print the findings in the user's language, then the whole report as JSON on standard output."""
-    from geo.model.text import describe_finding
-
-    body = report.as_json()
-    marks = {"note": "·", "warning": "!", "error": "✗"}
-    for finding in body.get("findings", ()):
-        place = f"  @ {finding['x']:.1f}, {finding['y']:.1f}" if finding["x"] is not None else ""
-        text = describe_finding(finding, language)
-        typer.echo(f"{marks[finding['severity']]} {text}{place}", err=True)
-    typer.echo(json.dumps(body, ensure_ascii=False, indent=1, default=str))
-
-
-def _columns(pairs: list[str]) -> dict[str, str]:
-    from geo.errors import ParameterError
-
-    result = {}
-    for pair in pairs:
-        target, separator, source = pair.partition("=")
-        if not separator:
-            raise ParameterError("--column takes TARGET=COLUMN, e.g. name=名称; given was '{given}'.", given=pair)
-        result[target] = source
-    return result
+    from_file, name = read_profile_option(profile)
+    wanted = {**from_file, **read_columns(column or [])}
+    with _opened(project) as store:
+        kept = profiles.read_profile(store, kind, name) if name else None
+        source = SourceParams(layer=layer, encoding=encoding, crs=crs)
+        proposal = profiles.propose_columns(file, kind, source, wanted, kept)
+        chosen = {**{target: "" for target, source in wanted.items() if not source}, **proposal.chosen}
+        if save_profile:
+            profiles.save_profile(store, profiles.ColumnProfile(save_profile, kind, chosen))
+    if write is not None:
+        profiles.write_profile_file(profiles.ColumnProfile(save_profile or name or write.stem, kind, chosen), write)
+    print_report(proposal, lang)
 
 
 @app.command("import")
@@ -153,9 +114,15 @@ def import_command(
     encoding: Annotated[str | None, typer.Option(help="属性编码 / encoding, e.g. GB18030")] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 / coordinate system, e.g. EPSG:4490")] = None,
     swap_xy: Annotated[bool, typer.Option("--swap-xy", help="交换坐标轴 / exchange the axes")] = False,
+    converted_from: Annotated[
+        Literal["gcj02", "bd09"] | None,
+        typer.Option("--from", help="由火星/百度坐标转换 / convert from GCJ-02 or BD-09"),
+    ] = None,
     append: Annotated[bool, typer.Option("--append", help="追加 / add to the layer")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="替换 / empty the layer first")] = False,
     facility_kind: Annotated[str | None, typer.Option(help="全部设施的类型 / kind of all facilities")] = None,
+    profile: Annotated[str, typer.Option(help="列对应方案 / column profile: name, or .json file")] = "",
+    save_profile: Annotated[str, typer.Option(help="保存列对应为方案 / keep the mapping under this name")] = "",
     project_name: Annotated[str, typer.Option(help="新项目名称 / name of a new project")] = "",
     project_epsg: Annotated[int | None, typer.Option(help="新项目坐标系 / metric CRS of a new project")] = None,
     time_zone: Annotated[str | None, typer.Option(help="新项目时区 / time zone of a new project, IANA name")] = None,
@@ -170,40 +137,95 @@ def import_command(
 
     if append and replace:
         raise ParameterError("Choose one of --append and --replace.")
+    from_file, profile = read_profile_option(profile)
     params = ImportParams(
         kind=kind,
         zoning_id=zoning,
         zoning_name=name,
         domain=domain,
-        columns=_columns(column or []),
-        source=SourceParams(layer, encoding, crs, swap_xy),
+        columns={**from_file, **read_columns(column or [])},
+        source=SourceParams(layer, encoding, crs, swap_xy, converted_from),
         mode="append" if append else "replace" if replace else None,
         project_name=project_name,
         project_epsg=project_epsg,
         project_time_zone=time_zone,
         project_code_prefix=code_prefix,
         facility_kind=facility_kind,
+        profile=profile,
+        save_profile=save_profile,
     )
-    with _opened(project) as store, _shown(f"导入 import {file.name}", lang) as progress:
+    with _opened(project) as store, shown(f"导入 import {file.name}", lang) as progress:
         report = import_layer(store, file, params, progress)
-    _print_report(report, lang)
+    print_report(report, lang)
 
 
 @app.command()
 def unify(
     project: ProjectOption = _DEFAULT_PROJECT,
+    policy: Annotated[
+        Literal["atomic", "reference", "optimised"],
+        typer.Option(help="成格方式 / every piece a cell, one zoning leads, or cells of even size"),
+    ] = "atomic",
+    reference: Annotated[str | None, typer.Option(help="主导网格 / key of the zoning whose borders lead")] = None,
+    tolerance_m: Annotated[
+        float | None, typer.Option(help="容差 / borders nearer than this are one line, metres; none = proposed")
+    ] = None,
     min_width_m: Annotated[float, typer.Option(help="碎片宽度 / slivers are narrower, metres")] = 15.0,
     min_area_m2: Annotated[float, typer.Option(help="碎片面积 / slivers are smaller, m²")] = 500.0,
+    measure: Annotated[
+        Literal["area", "households", "workload"],
+        typer.Option(help="均衡指标 / what bounds the size of optimised cells"),
+    ] = "area",
+    lower: Annotated[float | None, typer.Option(help="规模下限 / smallest optimised cell")] = None,
+    upper: Annotated[float | None, typer.Option(help="规模上限 / largest optimised cell")] = None,
     scheme: Annotated[str, typer.Option(help="编码方案 / beijing-15, city-14 or cjt349-20")] = "beijing-15",
     lang: LanguageOption = "zh",
 ) -> None:
     """多网合一 / unify the zonings into 一网."""
-    from geo.services.unify_zonings import SliverParams, UnifyParams, unify_zonings
+    from geo.errors import ParameterError
+    from geo.services.unify_zonings import OptimiseParams, SliverParams, UnifyParams, unify_zonings
 
-    params = UnifyParams(slivers=SliverParams(min_width_m, min_area_m2), scheme=scheme)
-    with _opened(project) as store, _shown("统一 unify", lang) as progress:
+    if measure != "area" and (lower is None or upper is None):
+        raise ParameterError("Cells measured by {measure} need both --lower and --upper.", measure=measure)
+    usual = OptimiseParams()
+    bounds = (usual.lower if lower is None else lower, usual.upper if upper is None else upper)
+    params = UnifyParams(
+        policy=policy,
+        reference=reference,
+        tolerance_m=tolerance_m,
+        slivers=SliverParams(min_width_m, min_area_m2),
+        optimise=OptimiseParams(measure, *bounds),
+        scheme=scheme,
+    )
+    with _opened(project) as store, shown("统一 unify", lang) as progress:
         report = unify_zonings(store, params, progress)
-    _print_report(report, lang)
+    print_report(report, lang)
+
+
+@app.command()
+def edit(
+    zoning: Annotated[str, typer.Option(help="网格体系的键 / key of the zoning, e.g. police")],
+    file: Annotated[Path | None, typer.Argument(help="图层文件 / file with the cells to change or to add")] = None,
+    project: ProjectOption = _DEFAULT_PROJECT,
+    remove: Annotated[list[str] | None, typer.Option(help="删除的网格 / code of a cell to take away; repeat")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="列对应 / TARGET=COLUMN of the file; repeat")] = None,
+    layer: Annotated[str | None, typer.Option(help="多图层文件中的图层 / layer of a file with several")] = None,
+    encoding: Annotated[str | None, typer.Option(help="属性编码 / encoding, e.g. GB18030")] = None,
+    crs: Annotated[str | None, typer.Option(help="坐标系 / coordinate system, e.g. EPSG:4490")] = None,
+    lang: LanguageOption = "zh",
+) -> None:
+    """编辑网格 / change cells of a zoning and unify again only what they touch."""
+    from geo.services.edit_cells import EditParams, edit_cells
+    from geo.services.edit_from_file import SourceParams, edit_cells_from_file
+
+    removed = tuple(remove or ())
+    with _opened(project) as store, shown("编辑 edit", lang) as progress:
+        if file is None:
+            report = edit_cells(store, EditParams(zoning, removed=removed), progress)
+        else:
+            source = SourceParams(layer=layer, encoding=encoding, crs=crs)
+            report = edit_cells_from_file(store, file, zoning, source, read_columns(column or []), removed, progress)
+    print_report(report, lang)
 
 
 @app.command()
@@ -215,9 +237,9 @@ def network(
     """构建路网 / build the street network."""
     from geo.services.build_network import NodingParams, build_network
 
-    with _opened(project) as store, _shown("路网 network", lang) as progress:
+    with _opened(project) as store, shown("路网 network", lang) as progress:
         report = build_network(store, NodingParams(tolerance_m), progress)
-    _print_report(report, lang)
+    print_report(report, lang)
 
 
 @app.command()
@@ -231,38 +253,9 @@ def risk(
     """评估风险 / assess the risk from incidents."""
     from geo.services.assess_risk import IntensityParams, assess_risk
 
-    with _opened(project) as store, _shown("风险 risk", lang) as progress:
+    with _opened(project) as store, shown("风险 risk", lang) as progress:
         report = assess_risk(store, IntensityParams(bandwidth_m, cell_size_m, half_life_days), progress)
-    _print_report(report, lang)
-
-
-def _seconds_of_day(text: str) -> float:
-    from geo.errors import ParameterError
-
-    hours, separator, minutes = text.partition(":")
-    if not (separator and hours.isdigit() and minutes.isdigit() and int(minutes) < 60):
-        raise ParameterError("'{text}' is not a time of day. Write it as 08:30.", text=text)
-    return int(hours) * 3600.0 + int(minutes) * 60.0
-
-
-def _visit_rule(text: str) -> Any:
-    """Return the rule that ``kind[=minutes][@08:00-09:00,…]`` says."""
-    from geo.errors import ParameterError
-    from geo.services.plan_patrols import VisitRule
-
-    head, _, times = text.partition("@")
-    kind, _, minutes = head.partition("=")
-    try:
-        stay_s = float(minutes) * 60 if minutes else 720.0
-        windows = tuple(
-            (_seconds_of_day(start), _seconds_of_day(end))
-            for start, end in (window.split("-") for window in times.split(",") if window)
-        )
-    except ValueError as error:
-        raise ParameterError(
-            "--visit takes KIND=MINUTES@08:00-09:00,16:00-17:30; given was '{given}'.", given=text
-        ) from error
-    return VisitRule(kind, stay_s, windows)
+    print_report(report, lang)
 
 
 @app.command()
@@ -288,13 +281,13 @@ def plan(
         required_classes=tuple(street_class or ()),
         risk_share=risk_share,
         area=(zoning, code) if area else None,
-        visit_rules=tuple(_visit_rule(text) for text in visit or ()),
+        visit_rules=tuple(read_visit_rule(text) for text in visit or ()),
         teams=tuple(team or ()),
         solve=SolveParams(seconds=seconds, seed=seed),
     )
-    with _opened(project) as store, _shown("巡防 plan", lang) as progress:
+    with _opened(project) as store, shown("巡防 plan", lang) as progress:
         report = plan_patrols(store, params, progress)
-    _print_report(report, lang)
+    print_report(report, lang)
 
 
 @app.command("map")
@@ -313,16 +306,24 @@ def map_command(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Argument(help="文件或目录 / file (.geojson .gpkg .shp) or, for routes, directory")],
+    out: Annotated[
+        Path,
+        typer.Argument(help="文件或目录 / .shp .gpkg .geojson .kml .parquet .csv .xlsx or, for routes, directory"),
+    ],
     layer: Annotated[str, typer.Option(help="图层 / table to export, or 'gpx' for the routes")] = "unified_cell",
     project: ProjectOption = _DEFAULT_PROJECT,
     plan_id: Annotated[str | None, typer.Option(help="方案 / patrol plan; none = the newest")] = None,
+    zoning: Annotated[str | None, typer.Option(help="网格体系 / only its cells, with --layer cell")] = None,
+    lang: LanguageOption = "zh",
 ) -> None:
     """导出图层或路线 / export a layer, or the routes as GPX."""
     from geo.services.export_layers import export_layer, export_routes
 
     with _opened(project) as store:
-        paths = export_routes(store, out, plan_id) if layer == "gpx" else [export_layer(store, layer, out)]
+        if layer == "gpx":
+            paths = export_routes(store, out, plan_id)
+        else:
+            paths = [export_layer(store, layer, out, zoning_id=zoning, language=lang)]
     for path in paths:
         typer.echo(str(path))
 
@@ -360,7 +361,7 @@ def demo(
     """演示全流程 / run the main job on the sample town and serve the result."""
     from api.demo import print_summary, run_demo
 
-    with _shown("演示 demo", lang) as progress:
+    with shown("演示 demo", lang) as progress:
         summary = run_demo(out, recipe, progress)
     print_summary(summary, out, lang)
     if serve_it:

@@ -19,11 +19,12 @@ from geo.model.text import translate
 STEP_TITLES = {
     "import": "Import",
     "unify": "Unify",
+    "edit": "Edit cells",
     "network": "Street network",
     "risk": "Risk",
     "plan": "Patrol plan",
 }
-Step = Literal["import", "unify", "network", "risk", "plan"]
+Step = Literal["import", "unify", "edit", "network", "risk", "plan"]
 
 
 class Problem(BaseModel):

@@ -21,6 +21,8 @@ RECIPES = {
     "wuhan": ROOT / "benchmarks" / "recipes" / "wuhan.toml",
     "philadelphia": ROOT / "benchmarks" / "recipes" / "philadelphia.toml",
     "changsha": ROOT / "benchmarks" / "recipes" / "changsha.toml",
+    "new_york": ROOT / "benchmarks" / "recipes" / "new_york.toml",
+    "guangzhou": ROOT / "benchmarks" / "recipes" / "guangzhou.toml",
 }
 
 

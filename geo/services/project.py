@@ -33,7 +33,7 @@ _USED_IMPORTS: Mapping[str, tuple[str, ...]] = {
 }
 """Step → kinds of import whose rows it reads."""
 
-_USED_STEPS: Mapping[str, tuple[str, ...]] = {"network": ("unify",), "risk": ("unify",), "plan": ("network",)}
+_USED_STEPS: Mapping[str, tuple[str, ...]] = {"network": ("unify",), "risk": ("unify", "edit"), "plan": ("network",)}
 """Step → steps whose result it reads. A plan reads the risk only when it asks for it."""
 
 

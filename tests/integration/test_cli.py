@@ -160,3 +160,27 @@ class TestHelp:
             assert command in text
             one = yiwang(command, "--help", cwd=tmp_path).stdout
             assert any("一" <= char <= "鿿" for char in one)
+
+
+class TestColumnsAndFiles:
+    def test_columns_are_shown_kept_and_used(self, project: Path, tmp_path: Path) -> None:
+        grids = SAMPLE / "综治网格.shp"
+        shown = yiwang("columns", grids, "--kind", "zoning", "--column", "name=", "--save-profile", "综治办",
+                       "--write", tmp_path / "综治办.json", "-p", project, cwd=tmp_path)  # fmt: skip
+        assert shown.returncode == 0, shown.stderr
+        proposal = json.loads(shown.stdout)
+        assert "name" not in proposal["chosen"]
+        for profile in ("综治办", tmp_path / "综治办.json"):
+            done = yiwang("import", grids, "--kind", "zoning", "--zoning", "again", "--profile", profile,
+                          "-p", project, cwd=tmp_path)  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["columns"] == proposal["chosen"]
+
+    def test_one_zoning_as_a_workbook(self, project: Path, tmp_path: Path) -> None:
+        written = yiwang(
+            "export", tmp_path / "a.csv", "--layer", "cell", "--zoning", "police", "-p", project, cwd=tmp_path
+        )
+        assert written.returncode == 0, written.stderr
+        lines = (tmp_path / "a.csv").read_text("utf-8-sig").splitlines()
+        assert lines[0] == "网格体系,编码,名称,所属社区,其他属性,WKT"
+        assert len(lines) == 10

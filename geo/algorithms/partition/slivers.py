@@ -3,10 +3,10 @@
 The rule
 --------
 A group of faces is a sliver when its mean width ``2·area/perimeter`` or its area is below a limit. Slivers are taken
-smallest first. Each joins one neighbour: one of its own community where there is one; among these the one with the largest
-*score* ``shared border × (1 + number of zonings that hold both in the same cell)``. So ground goes where it shares most
-border with and where fewest departments see it change hands. The joined group keeps the membership of its larger part,
-and the community of the part that lies in one. A sliver without such a neighbour stays and is reported.
+smallest first. Each joins the neighbour in its own community with the largest *score* ``shared border × (1 + number of
+zonings that hold both in the same cell)``. So ground goes where it shares most border with and where fewest departments see
+it change hands. The joined group keeps the membership of its larger part. A sliver without such a neighbour stays and is
+reported.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from geo.algorithms.partition.adjacency import SharedBorders
+from geo.algorithms.partition.linework import Floats, Ints
 from geo.errors import ParameterError
 
 
@@ -43,6 +42,31 @@ class SliverParams:
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """Faces to be grouped.
+
+    Attributes
+    ----------
+    areas_m2, perimeters_m
+        Shape (f,).
+    members
+        Shape (f, k): row of the cell of each zoning that holds the face, below 0 for none.
+    community
+        Shape (f,): community that the face belongs to; no group has faces of two.
+    first, second, lengths_m
+        Shape (b,): pairs of neighbours, each pair once, and the border they share.
+    """
+
+    areas_m2: Floats
+    perimeters_m: Floats
+    members: Ints
+    community: Ints
+    first: Ints
+    second: Ints
+    lengths_m: Floats
+
+
+@dataclass(frozen=True)
 class SliverResult:
     """Faces grouped so that no group is a sliver.
 
@@ -56,29 +80,25 @@ class SliverResult:
         Numbers of the groups that are slivers still, for want of a neighbour.
     """
 
-    groups: NDArray[np.int64]
+    groups: Ints
     dissolved: NDArray[np.bool_]
-    remaining: NDArray[np.int64]
+    remaining: Ints
 
 
 class _Groups:
     """Union-find over faces with area, perimeter, membership and neighbours of each group."""
 
-    def __init__(
-        self,
-        polygons: NDArray[np.object_],
-        members: NDArray[np.int64],
-        borders: SharedBorders,
-        community_layer: int,
-    ) -> None:
-        self.community_layer = community_layer
-        self.parent = list(range(len(polygons)))
-        self.area = shapely.area(polygons).tolist()
-        self.perimeter = shapely.length(polygons).tolist()
-        self.members = [tuple(row) for row in members.tolist()]
-        self.neighbours: list[dict[int, float]] = [{} for _ in polygons]
-        pairs = zip(borders.first.tolist(), borders.second.tolist(), borders.lengths_m.tolist(), strict=True)
-        for one, two, length in pairs:
+    def __init__(self, pieces: Pieces) -> None:
+        count = len(pieces.areas_m2)
+        self.parent = list(range(count))
+        self.area = pieces.areas_m2.tolist()
+        self.perimeter = pieces.perimeters_m.tolist()
+        self.members = [tuple(row) for row in pieces.members.tolist()]
+        self.community = pieces.community.tolist()
+        self.neighbours: list[dict[int, float]] = [{} for _ in range(count)]
+        # rounded, so that scores do not depend on the order in which lengths were added up
+        lengths = np.round(pieces.lengths_m, 6).tolist()
+        for one, two, length in zip(pieces.first.tolist(), pieces.second.tolist(), lengths, strict=True):
             self.neighbours[one][two] = length
             self.neighbours[two][one] = length
 
@@ -89,13 +109,9 @@ class _Groups:
         return face
 
     def join(self, small: int, into: int) -> int:
-        """Join two groups; the larger one's number and membership stay, and the community if only one has it."""
+        """Join two neighbours; number and membership of the larger one stay."""
         if self.area[small] > self.area[into]:
             small, into = into, small
-        layer = self.community_layer
-        if self.members[into][layer] < 0:
-            member = self.members[into]
-            self.members[into] = (*member[:layer], self.members[small][layer], *member[layer + 1 :])
         shared = self.neighbours[into].pop(small)
         self.neighbours[small].pop(into)
         for other, length in self.neighbours[small].items():
@@ -112,75 +128,60 @@ class _Groups:
         width = 2 * self.area[group] / self.perimeter[group]
         return bool(width < params.min_width_m or self.area[group] < params.min_area_m2)
 
+    def best_neighbour(self, group: int) -> int | None:
+        """Return the neighbour that a sliver joins, or None."""
+        mine = self.members[group]
+        best, best_score = None, 0.0
+        for other, length in sorted(self.neighbours[group].items()):
+            if self.community[other] != self.community[group]:
+                continue
+            agreeing = sum(a == b >= 0 for a, b in zip(mine, self.members[other], strict=True))
+            if (score := length * (1 + agreeing)) > best_score:
+                best, best_score = other, score
+        return best
 
-def dissolve_slivers(
-    polygons: NDArray[np.object_],
-    members: NDArray[np.int64],
-    borders: SharedBorders,
-    community_layer: int,
-    params: SliverParams,
-) -> SliverResult:
+
+def dissolve_slivers(pieces: Pieces, start: Ints, params: SliverParams) -> SliverResult:
     """Group faces by the rule of this module.
-
-    Neighbouring faces with the same membership are one cell from the start.
 
     Parameters
     ----------
-    polygons
-        Shape (f,).
-    members
-        Shape (f, k), see :class:`geo.algorithms.partition.overlay.Faces`.
-    borders
-        Neighbours among the faces.
-    community_layer
-        Column of ``members`` that holds the community; no group grows across its border while it has a neighbour inside.
+    pieces
+        The faces.
+    start
+        Shape (f,): neighbouring faces with the same number are one cell from the start.
     params
         Limits.
     """
-    groups = _Groups(polygons, members, borders, community_layer)
-    same = (members[borders.first] == members[borders.second]).all(axis=1)
-    for one, two in zip(borders.first[same].tolist(), borders.second[same].tolist(), strict=True):
+    groups = _Groups(pieces)
+    same = start[pieces.first] == start[pieces.second]
+    for one, two in zip(pieces.first[same].tolist(), pieces.second[same].tolist(), strict=True):
         small, into = groups.root(one), groups.root(two)
         if small != into:
             groups.join(small, into)
-    roots = {groups.root(face) for face in range(len(polygons))}
+    count = len(start)
+    roots = {groups.root(face) for face in range(count)}
     slivers = [(groups.area[group], group) for group in roots if groups.is_sliver(group, params)]
     was_sliver = {group for _, group in slivers}
-    sliver_root = np.array([groups.root(face) in was_sliver for face in range(len(polygons))], dtype=bool)
+    sliver_root = np.array([groups.root(face) in was_sliver for face in range(count)], dtype=bool)
     remaining: set[int] = set()
     heapq.heapify(slivers)
     while slivers:
         area, group = heapq.heappop(slivers)
         if groups.root(group) != group or groups.area[group] != area or not groups.is_sliver(group, params):
             continue
-        target = _best_neighbour(groups, group, community_layer)
+        target = groups.best_neighbour(group)
         if target is None:
             remaining.add(group)
             continue
         joined = groups.join(group, target)
         if groups.is_sliver(joined, params):
             heapq.heappush(slivers, (groups.area[joined], joined))
-    final = np.array([groups.root(face) for face in range(len(polygons))], dtype=np.int64)
+    final = np.array([groups.root(face) for face in range(count)], dtype=np.int64)
     numbers, renumbered = np.unique(final, return_inverse=True)
-    kept = np.array([group for group in remaining if groups.root(group) == group], dtype=np.int64)
+    kept = np.array([group for group in sorted(remaining) if groups.root(group) == group], dtype=np.int64)
     return SliverResult(
         renumbered.ravel().astype(np.int64),
         sliver_root & ~np.isin(final, kept),
         np.searchsorted(numbers, kept),
     )
-
-
-def _best_neighbour(groups: _Groups, group: int, community_layer: int) -> int | None:
-    mine = groups.members[group]
-    best, best_score = None, 0.0
-    for other, length in sorted(groups.neighbours[group].items()):
-        theirs = groups.members[other]
-        inside = mine[community_layer] == theirs[community_layer]
-        if not inside and mine[community_layer] >= 0:
-            continue
-        agreeing = sum(
-            a == b >= 0 for layer, (a, b) in enumerate(zip(mine, theirs, strict=True)) if layer != community_layer
-        )
-        if (score := length * (1 + agreeing)) > best_score:
-            best, best_score = other, score
-    return best

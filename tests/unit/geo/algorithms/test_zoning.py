@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import geopandas as gpd
 import pytest
 from shapely import Point, Polygon, box
 
-from geo.algorithms.partition.check import check_unified
+from geo.algorithms.partition.check import PartitionCheck, check_unified
 from geo.algorithms.partition.slivers import SliverParams
-from geo.algorithms.zoning.codes import find_scheme, issue_codes, scheme_keys
+from geo.algorithms.zoning.codes import find_scheme
 from geo.algorithms.zoning.conflicts import find_conflicts
+from geo.algorithms.zoning.sources import COMMUNITY
 from geo.algorithms.zoning.unify import Unified, UnifyParams, unify_zonings
-from geo.errors import CancelledError, InfeasibleError, MissingLayerError, ParameterError
+from geo.errors import CancelledError, MissingLayerError
 from geo.model.frames import empty_frame, require_frame
 
 Frames = Callable[..., gpd.GeoDataFrame]
-NO_SLIVERS = UnifyParams(slivers=SliverParams(0, 0))
+EXACT = UnifyParams(slivers=SliverParams(0, 0), tolerance_m=0.0)
 TOWN = box(0, 0, 200, 100)
 
 
-def unify(
-    zonings: dict[str, gpd.GeoDataFrame], communities: gpd.GeoDataFrame, params: UnifyParams = NO_SLIVERS
-) -> Unified:
+def check_of(unified: Unified) -> PartitionCheck:
+    zonings = {name: frame for name, frame in unified.sources.frames.items() if name != COMMUNITY}
+    communities = unified.sources.communities
+    return check_unified(unified.cells, unified.lineage, zonings, communities, unified.snapped_m2, unified.tolerance_m)
+
+
+def unify(zonings: dict[str, gpd.GeoDataFrame], communities: gpd.GeoDataFrame, params: UnifyParams = EXACT) -> Unified:
     unified = unify_zonings(zonings, communities, find_scheme(params.scheme, "430406001"), params)
     require_frame("unified_cell", unified.cells)
     require_frame("lineage", unified.lineage)
-    assert check_unified(unified.cells, unified.lineage, zonings, communities, params.grid_size_m).failed == ()
+    assert check_of(unified).failed == ()
     return unified
 
 
@@ -89,7 +93,7 @@ class TestUnify:
         unified = unify({"a": a}, communities([box(0, 0, 100, 100), box(100, 0, 200, 100)]))
         outside = unified.cells[unified.cells["area_m2"] == 3000].iloc[0]
         assert outside["community_code"] == "430406001002"
-        assert len(unified.unassigned) == 1
+        assert unified.part.mosaic.is_outside.sum() == 1
 
     def test_ground_far_from_everything_goes_to_the_nearest(self, cells: Frames, communities: Frames) -> None:
         a = cells([TOWN, box(300, 0, 350, 100)])
@@ -100,7 +104,7 @@ class TestUnify:
     def test_gap_of_a_zoning_becomes_a_cell_without_it(self, cells: Frames, communities: Frames) -> None:
         a = cells([box(0, 0, 90, 100), box(110, 0, 200, 100)])
         unified = unify({"a": a}, communities([TOWN]))
-        assert unified.cells["area_m2"].tolist() == [9000, 2000, 9000]
+        assert unified.cells["area_m2"].tolist() == pytest.approx([9000, 2000, 9000], rel=1e-12)
         assert [json.loads(text) for text in unified.cells["sources"]] == [{"a": "A1"}, {}, {"a": "A2"}]
         assert len(unified.lineage) == 2
 
@@ -113,9 +117,9 @@ class TestUnify:
     def test_what_is_needed(self, cells: Frames, communities: Frames) -> None:
         scheme = find_scheme("beijing-15", "430406001")
         with pytest.raises(MissingLayerError):
-            unify_zonings({}, communities([TOWN]), scheme, NO_SLIVERS)
+            unify_zonings({}, communities([TOWN]), scheme, EXACT)
         with pytest.raises(MissingLayerError):
-            unify_zonings({"a": cells([TOWN])}, communities([TOWN]).iloc[:0], scheme, NO_SLIVERS)
+            unify_zonings({"a": cells([TOWN])}, communities([TOWN]).iloc[:0], scheme, EXACT)
 
     def test_inputs_are_not_changed_and_it_can_be_stopped(self, cells: Frames, communities: Frames) -> None:
         a, town = cells([TOWN]), communities([TOWN])
@@ -131,7 +135,7 @@ class TestUnify:
                 raise CancelledError("stopped")
 
         with pytest.raises(CancelledError):
-            unify_zonings({"a": a}, town, find_scheme("beijing-15", "430406001"), NO_SLIVERS, stop_at_half)
+            unify_zonings({"a": a}, town, find_scheme("beijing-15", "430406001"), EXACT, stop_at_half)
         assert told == sorted(told)
 
 
@@ -140,11 +144,12 @@ class TestConflicts:
         self,
         unified: Unified,
         facilities: Sequence[tuple[float, float]] = (),
-        params: UnifyParams = NO_SLIVERS,
+        params: UnifyParams = EXACT,
     ) -> tuple[gpd.GeoDataFrame, int]:
         layer = empty_frame("facility", 4547)
         if facilities:
-            layer = gpd.GeoDataFrame(geometry=[Point(xy) for xy in facilities], crs=4547)
+            codes = [f"F{number}" for number in range(1, len(facilities) + 1)]
+            layer = gpd.GeoDataFrame({"code": codes}, geometry=[Point(xy) for xy in facilities], crs=4547)
         frame, small = find_conflicts(unified, layer, params)
         return require_frame("conflict", frame), small
 
@@ -162,6 +167,9 @@ class TestConflicts:
         assert border["length_m"] == pytest.approx(100)
         assert border["max_offset_m"] == pytest.approx(6, abs=0.6)
         assert border["facilities"] == 2
+        assert json.loads(border["facility_codes"]) == ["F1", "F2"]
+        assert border["conflict_key"] == "border|430406001001|a:A2|b:B1|1"
+        assert border["suggestion"] == "survey"  # nobody else draws either line
         assert border["community_name"] == "社区001"
         assert border.geometry.equals(box(100, 0, 106, 100))
         assert len(frame) == 1
@@ -171,7 +179,7 @@ class TestConflicts:
         b = cells([box(0, 0, 103, 50), box(103, 0, 200, 50), box(0, 50, 109, 100), box(109, 50, 200, 100)], zoning="b")
         frame, _ = self.conflicts(unify({"a": a, "b": b}, communities([TOWN])))
         assert frame["area_m2"].round(6).tolist() == [450, 150]
-        assert frame["conflict_id"].tolist() == [1, 2]
+        assert frame["conflict_key"].is_unique
         assert frame["max_offset_m"].tolist() == [pytest.approx(9, abs=0.6), pytest.approx(3, abs=0.6)]
 
     def test_same_borders_make_no_conflict(self, cells: Frames, communities: Frames) -> None:
@@ -205,9 +213,10 @@ class TestConflicts:
         a = cells([box(0, 0, 90, 100), box(110, 0, 200, 100)])
         frame, _ = self.conflicts(unify({"a": a}, communities([TOWN])), [(100, 50)])
         (gap,) = frame.to_dict("records")
-        assert (gap["kind"], gap["zoning_a"], gap["area_m2"], gap["facilities"]) == ("gap", "a", 2000, 1)
+        assert (gap["kind"], gap["zoning_a"], gap["facilities"], gap["suggestion"]) == ("gap", "a", 1, "assign_gap")
+        assert gap["area_m2"] == pytest.approx(2000)
         assert gap["max_offset_m"] == pytest.approx(20, abs=0.6)
-        assert gap["geometry"].equals(box(90, 0, 110, 100))
+        assert gap["geometry"].symmetric_difference(box(90, 0, 110, 100)).area < 1e-9
 
     def test_community_that_a_zoning_does_not_serve_is_no_gap(self, cells: Frames, communities: Frames) -> None:
         town = communities([box(0, 0, 100, 100), box(100, 0, 200, 100)])
@@ -227,78 +236,55 @@ class TestConflicts:
         frame, _ = self.conflicts(unify({"a": cells([TOWN, box(200, 0, 250, 100)])}, communities([TOWN])))
         (row,) = frame.to_dict("records")
         assert (row["kind"], row["cell_a"], row["area_m2"]) == ("unassigned", "A2", 5000)
-        assert row["community_name"] is None or row["community_name"] != row["community_name"]
+        assert (row["community_name"], row["suggestion"]) == ("社区001", "assign_community")
 
-
-class TestCodes:
-    def issue(self, polygons: list[Any], communities: gpd.GeoDataFrame, key: str = "beijing-15", owner: Any = 0) -> Any:
-        owners = [owner] * len(polygons) if isinstance(owner, int) else owner
-        frame = gpd.GeoDataFrame(
-            {
-                "community_code": communities["code"].iloc[owners].to_numpy(),
-                "community_name": communities["name"].iloc[owners].to_numpy(),
-                "area_m2": [polygon.area for polygon in polygons],
-            },
-            geometry=polygons,
-            crs=4547,
-        )
-        return issue_codes(frame, communities, find_scheme(key, "430406001"))
-
-    def test_west_to_east_then_north_to_south(self, communities: Frames) -> None:
-        squares = {(i, j): box(100 * i, 100 * j, 100 * i + 100, 100 * j + 100) for i in range(3) for j in range(3)}
-        order = [(0, 2), (1, 2), (2, 2), (0, 1), (1, 1), (2, 1), (0, 0), (1, 0), (2, 0)]
-        issued = self.issue(list(squares.values()), communities([box(0, 0, 300, 300)]))
-        assert issued["sequence"].tolist() == list(range(1, 10))
-        assert [geometry.equals(squares[place]) for geometry, place in zip(issued.geometry, order, strict=True)] == [
-            True
-        ] * 9
-
-    def test_order_of_rows_does_not_matter(self, communities: Frames) -> None:
-        squares = [box(100 * i, 100 * j, 100 * i + 100, 100 * j + 100) for i in range(3) for j in range(3)]
-        town = communities([box(0, 0, 300, 300)])
-        one, two = self.issue(squares, town), self.issue(squares[::-1], town)
-        assert one["code"].tolist() == two["code"].tolist()
-        assert one.geometry.geom_equals(two.geometry).all()
-
-    @pytest.mark.parametrize(
-        ("key", "code"),
-        [("beijing-15", "430406001001001"), ("city-14", "43040600100101"), ("cjt349-20", "00000043040600100101")],
-    )
-    def test_schemes(self, communities: Frames, key: str, code: str) -> None:
-        assert self.issue([TOWN], communities([TOWN]), key)["code"].tolist() == [code]
-        assert len(code) == int(key[-2:])
-
-    def test_every_scheme_is_tested(self) -> None:
-        assert set(scheme_keys()) == {"beijing-15", "city-14", "cjt349-20"}
-
-    def test_communities_without_official_code(self, communities: Frames) -> None:
-        """They are numbered under the prefix, past the numbers that official codes hold."""
-        town = communities([TOWN, TOWN, TOWN], ["红湘", "430406001001", "呆鹰岭"])
-        issued = self.issue([TOWN, TOWN, TOWN], town, owner=[0, 1, 2])
-        by_community = dict(zip(issued["community_code"], issued["code"], strict=True))
-        assert by_community == {
-            "红湘": "430406001002001",
-            "430406001001": "430406001001001",
-            "呆鹰岭": "430406001003001",
+    @pytest.mark.parametrize(("third", "suggestion"), [(100, "follow_a"), (106, "follow_b"), (150, "survey")])
+    def test_a_third_zoning_that_agrees_with_one_side(
+        self, cells: Frames, communities: Frames, third: float, suggestion: str
+    ) -> None:
+        """A draws the border at 100, B at 106; A2 reaches across B's line, so A is the first side."""
+        zonings = {
+            key: cells([box(0, 0, x, 100), box(x, 0, 200, 100)], zoning=key)
+            for key, x in (("a", 100.0), ("b", 106.0), ("c", third))
         }
+        frame, _ = self.conflicts(unify(zonings, communities([TOWN])))
+        (row,) = frame[(frame["zoning_a"] == "a") & (frame["zoning_b"] == "b")].to_dict("records")
+        assert row["suggestion"] == suggestion
 
-    @pytest.mark.parametrize(("key", "limit"), [("city-14", 99), ("beijing-15", 999)])
-    def test_overflow(self, communities: Frames, key: str, limit: int) -> None:
-        strips = [Polygon([(n, 0), (n + 1, 0), (n + 1, 1), (n, 1)]) for n in range(limit + 1)]
-        town = communities([box(0, 0, limit + 1, 1)])
-        assert self.issue(strips[:-1], town, key)["code"].is_unique
-        with pytest.raises(InfeasibleError, match=f"has {limit + 1} cells, .* up to {limit}"):
-            self.issue(strips, town, key)
+    def test_against_a_community_the_community_is_followed(self, cells: Frames, communities: Frames) -> None:
+        town = communities([box(0, 0, 100, 100), box(100, 0, 200, 100)])
+        a = cells([box(0, 0, 105, 100), box(105, 0, 200, 100)])
+        frame, _ = self.conflicts(unify({"a": a}, town))
+        (row,) = frame.to_dict("records")
+        assert (row["kind"], row["suggestion"], row["community_code"]) == ("border", "follow_community", "430406001002")
+        assert {row["zoning_a"], row["zoning_b"]} == {"a", "community"}
+        assert row["area_m2"] == pytest.approx(500)
 
-    def test_too_many_communities_without_code(self, communities: Frames) -> None:
-        with pytest.raises(InfeasibleError, match="1000 communities"):
-            self.issue([TOWN], communities([TOWN] * 1000, [f"c{n}" for n in range(1000)]))
+    def test_wide_pieces_are_straddles(self, cells: Frames, communities: Frames) -> None:
+        a = cells([box(0, 0, 160, 100), box(160, 0, 400, 100)])
+        b = cells([box(0, 0, 200, 100), box(200, 0, 400, 100)], zoning="b")
+        frame, _ = self.conflicts(unify({"a": a, "b": b}, communities([box(0, 0, 400, 100)])))
+        assert frame["kind"].tolist() == ["straddle"]
+        assert frame["max_offset_m"].tolist() == pytest.approx([40], abs=0.6)
 
-    @pytest.mark.parametrize("prefix", ["43040600", "43040600x", "4304060011"])
-    def test_prefix(self, prefix: str) -> None:
-        with pytest.raises(ParameterError, match="9 digits"):
-            find_scheme("beijing-15", prefix)
+    def test_a_conflict_lies_in_one_community(self, cells: Frames, communities: Frames) -> None:
+        """The strip 100–106 is cut at half its length by the border of communities: two conflicts, two keys."""
+        town = communities([box(0, 0, 200, 50), box(0, 50, 200, 100)])
+        a = cells([box(0, 0, 100, 100), box(100, 0, 200, 100)])
+        b = cells([box(0, 0, 106, 100), box(106, 0, 200, 100)], zoning="b")
+        frame, _ = self.conflicts(unify({"a": a, "b": b}, town))
+        assert sorted(frame["conflict_key"]) == [
+            "border|430406001001|a:A2|b:B1|1",
+            "border|430406001002|a:A2|b:B1|1",
+        ]
 
-    def test_unknown_scheme(self) -> None:
-        with pytest.raises(ParameterError, match="not a known scheme"):
-            find_scheme("shanghai-7", "430406001")
+    def test_keys_of_several_pieces_count_from_the_south_west(self, cells: Frames, communities: Frames) -> None:
+        """A2 reaches into B1 twice, with ground in between where both agree."""
+        notched = Polygon(
+            [(100, 0), (200, 0), (200, 100), (94, 100), (94, 80), (100, 80), (100, 20), (96, 20), (96, 0)]
+        )
+        a = cells([TOWN - notched, notched])
+        b = cells([box(0, 0, 100, 100), box(100, 0, 200, 100)], zoning="b")
+        frame, _ = self.conflicts(unify({"a": a, "b": b}, communities([TOWN])))
+        found = dict(zip(frame["conflict_key"], frame["area_m2"].round(6), strict=True))
+        assert found == {"border|430406001001|a:A2|b:B1|1": 120, "border|430406001001|a:A2|b:B1|2": 80}
