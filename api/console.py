@@ -14,6 +14,7 @@ from api.uploads import LAYER_SUFFIXES, PART_SUFFIXES
 from api.wording import all_words, phrase
 from geo.model.frames import CONFLICT_KINDS, FACILITY_KINDS, IMPORT_KINDS, MODES, ROAD_CLASSES, SCHEMAS, TEAM_KINDS
 from geo.model.patrol import PATROL_SPEED_MPS
+from geo.services.project import STEPS
 from maps.labels import label
 from maps.wording import Phrase, verbatim
 
@@ -83,6 +84,10 @@ _SCHEMES = {
     "city-14": "14 digits",
     "cjt349-20": "20 digits (CJ/T 349-2010)",
 }
+_MEASURE_TITLES = {"area": "Area", "households": "Households", "workload": "Incidents (workload)"}
+_MEASURE_UNITS = {"area": "m²", "households": "households", "workload": "incidents"}
+_MEASURE_BOUNDS = {"area": (6_000, 14_000), "households": (300, 500), "workload": (5, 20)}
+"""Measure → bounds that the form begins with: those of 万米单元网格, of an urban grid, and a first guess."""
 _SPEED_TITLES = {
     "foot": "Patrol speed on foot",
     "ebike": "Patrol speed by e-bike",
@@ -93,11 +98,16 @@ _SPEED_TITLES = {
 @cache
 def console_context() -> dict[str, Any]:
     """Return what the template of the console draws: steps, default parameters, words."""
-    defaults = {step: dataclasses.asdict(params_class(step)()) for step in STEP_TITLES if step != "import"}
+    defaults = {step: dataclasses.asdict(params_class(step)()) for step in STEPS if step != "import"}
+    measures = [
+        (key, phrase(title), phrase(_MEASURE_UNITS[key]), *_MEASURE_BOUNDS[key])
+        for key, title in _MEASURE_TITLES.items()
+    ]
     return {
         "words": console_words(),
-        "steps": [(step, phrase(title)) for step, title in STEP_TITLES.items()],
+        "steps": [(step, phrase(STEP_TITLES[step])) for step in STEPS],
         "defaults": defaults,
+        "measures": measures,
         "schemes": [(key, phrase(title)) for key, title in _SCHEMES.items()],
         "speed_titles": {mode: phrase(title) for mode, title in _SPEED_TITLES.items()},
     }

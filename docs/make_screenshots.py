@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 OUT = Path(__file__).resolve().parent / "screenshots"
-PAGES = ("index", "unified", "zonings", "facilities", "network", "routes", "risk")
+PAGES = ("index", "unified", "health", "zonings", "facilities", "network", "routes", "risk")
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 

@@ -26,16 +26,17 @@ from maps.elements import (
 )
 from maps.encoding import Encoder, to_script_json
 from maps.labels import label
-from maps.pages import facilities, index, network, risk, routes, unified, zonings
+from maps.pages import facilities, health, index, network, risk, routes, unified, zonings
 from maps.projection import latlng_bounds
 from maps.scene import MapLayer, Scene, extent_of
 
 _HERE = Path(__file__).resolve().parent
 _STYLES = ("frame.css", "panel.css", "map.css")
-_SCRIPTS = ("core.js", "sheets.js", "surface.js", "layers.js", "page.js")
+_SCRIPTS = ("core.js", "sheets.js", "surface.js", "layers.js", "conflicts.js", "page.js")
 _SCENES: dict[str, Callable[[ProjectView, Encoder], Scene]] = {
     "index": index.compose,
     "unified": unified.compose,
+    "health": health.compose,
     "zonings": zonings.compose,
     "facilities": facilities.compose,
     "network": network.compose,
@@ -143,6 +144,7 @@ def _payload(scene: Scene, encoder: Encoder, corners: list[list[float]]) -> dict
         "order": [layer.key for layer in scene.layers],
         "layers": {layer.key: layer.payload for layer in scene.layers},
         "words": {key: text.pair() for key, text in _script_words().items()},
+        **scene.extra,
     }
 
 
@@ -152,6 +154,12 @@ def _script_words() -> dict[str, wording.Phrase]:
         "fullExtent": wording.phrase("Whole area"),
         "perHectare": wording.phrase("incidents per hectare"),
         "allPeriods": wording.phrase("All periods"),
+        "border": wording.phrase("border {length}"),
+        "offset": wording.phrase("offset {length}"),
+        "facilities": wording.phrase("facilities: {count}"),
+        "listSeparator": wording.phrase(", "),
+        "noneLeft": wording.phrase("No conflict of this choice."),
+        "conflictFile": wording.phrase("border-conflicts"),
     }
 
 

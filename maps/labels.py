@@ -19,6 +19,33 @@ def _labels() -> dict[str, dict[str, Phrase]]:
             "overlap": phrase("Overlap"),
             "unassigned": phrase("Unassigned"),
         },
+        "suggestion": {
+            "follow_community": phrase("Follow the border of the community"),
+            "survey": phrase("Survey on site: both borders have equal support"),
+            "assign_gap": phrase("Assign the gap to a cell beside it"),
+            "decide_overlap": phrase("Decide which of the two cells holds it"),
+            "assign_community": phrase("Assign the ground to a community"),
+        },
+        "policy": {
+            "atomic": phrase("Every piece a cell"),
+            "reference": phrase("One zoning leads"),
+            "optimised": phrase("Cells of even size"),
+        },
+        "measure": {
+            "area": phrase("m²"),
+            "households": phrase("households"),
+            "workload": phrase("units of workload"),
+        },
+        "table": {
+            "cell": phrase("Department grids"),
+            "community": phrase("Communities"),
+            "facility": phrase("Facilities"),
+            "street": phrase("Streets"),
+            "incident": phrase("Incidents"),
+            "building": phrase("Buildings"),
+            "team": phrase("Patrol teams"),
+        },
+        "repair": _repair_labels(),
         "road_class": {
             "motorway": phrase("Motorway"),
             "trunk": phrase("Trunk road"),
@@ -49,11 +76,25 @@ def _page_labels() -> dict[str, Phrase]:
     return {
         "index": phrase("Overview"),
         "unified": phrase("One grid"),
+        "health": phrase("Coverage health"),
         "zonings": phrase("Department grids"),
         "facilities": phrase("Facilities"),
         "network": phrase("Street network"),
         "routes": phrase("Patrol routes"),
         "risk": phrase("Heat map"),
+    }
+
+
+def _repair_labels() -> dict[str, Phrase]:
+    return {
+        "self_intersection": phrase("Border crossed itself"),
+        "unclosed_ring": phrase("Ring was not closed"),
+        "collapsed_part": phrase("Part without area"),
+        "other_parts": phrase("Points or lines beside the area"),
+        "no_geometry": phrase("No geometry"),
+        "bad_coordinates": phrase("Impossible coordinates"),
+        "wrong_geometry": phrase("Wrong kind of geometry"),
+        "duplicate_points": phrase("Repeated points"),
     }
 
 

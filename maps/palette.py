@@ -23,6 +23,15 @@ CONFLICT_COLOURS = {
     "overlap": "#a21caf",
     "unassigned": "#52606d",
 }
+HEALTH_COLOURS = {
+    "small": "#8e44ad",
+    "sliver": "#00838f",
+    "building": "#a0522d",
+    "facility": "#c2185b",
+    "street": "#d6213a",
+    "left-out": "#7d1128",
+    "repair": "#4b5fc0",
+}
 RISK_FILLS = ("#fff3c4", "#fdd784", "#fba94c", "#ef6c33", "#c8321f", "#8b1220")
 HEAT_RAMP = ("#fff3c400", "#ffe28ab0", "#fdb863d0", "#f0743ae0", "#cf2f27ec", "#7f0d24f2")
 """Colours with opacity from no intensity to the highest."""

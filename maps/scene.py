@@ -13,7 +13,7 @@ from geo.model.view import ProjectView
 from maps.encoding import Bounds, Encoder, index_values
 from maps.wording import Phrase, is_missing
 
-LayerKind = Literal["areas", "sheet", "dots", "markers", "route", "heat", "labels"]
+LayerKind = Literal["areas", "sheet", "dots", "places", "markers", "route", "heat", "labels"]
 _EXTENT_TABLES = (
     "community", "unified_cell", "cell", "network_edge", "street", "facility", "route", "risk_surface", "incident",
 )  # fmt: skip
@@ -62,7 +62,7 @@ class MapLayer:
 class Popup:
     """What a click on a feature tells: the column of its title, and rows of label, column, format.
 
-    Formats are ``text``, ``count``, ``m``, ``m2``, ``intensity`` and ``sources``.
+    Formats are ``text``, ``list``, ``count``, ``m``, ``m2``, ``intensity`` and ``sources``.
     """
 
     title: str
@@ -93,6 +93,8 @@ class Scene:
         Extra rows of the legend: samples with their meaning.
     focus
         Tables whose extent the map opens on; the whole project when they are empty.
+    extra
+        Further entries of the payload for the page's script.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Scene:
     empty: Phrase | None = None
     legend_notes: Sequence[tuple[Swatch, Phrase]] = field(default_factory=tuple)
     focus: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def extent_of(view: ProjectView, first: tuple[str, ...] = ()) -> Bounds | None:

@@ -1,7 +1,7 @@
 // The console: which step is open, how far the project is, and what each step found.
 
 import { all, ask, count, el, find, moment, pair, problemBox, problemOf, setLanguage, shown, t, tables } from "./core.js";
-import { fillPlan, offerChoices, showJob, startForms } from "./forms.js";
+import { fillPlan, fillUnify, offerChoices, showJob, startForms } from "./forms.js";
 import { showProject, startImports } from "./imports.js";
 import { activeJobOf, follow, lastJobOf, startJobs } from "./jobs.js";
 import { importResult, networkResult, planResult, riskResult, unifyResult } from "./results.js";
@@ -110,6 +110,7 @@ async function refreshStatus() {
   }
   showProject(status);
   offerChoices(status);
+  fillUnify(status.steps.unify.report);
   drawNavigation();
   drawCounts();
   return true;

@@ -21,6 +21,8 @@ function readForm(form) {
   const params = {};
   for (const control of all("[data-path]", form)) {
     const isNumber = control.type === "number";
+    if (control.matches(":disabled") || (control.type === "radio" && !control.checked)) continue;
+    if ("optional" in control.dataset && control.value === "") continue;
     put(params, control.dataset.path, isNumber ? Number((Number(control.value) * Number(control.dataset.scale)).toPrecision(12)) : control.value);
   }
   for (const group of all("[data-list]", form)) {
@@ -68,6 +70,54 @@ function visitRow(kind, number) {
   return row;
 }
 
+/* --- the policy of unifying --- */
+function unifyForm() { return find("[data-form=unify]"); }
+
+/** Shows what belongs to the chosen policy, and only that is sent. */
+function showPolicy() {
+  const form = unifyForm(), policy = find("[data-path=policy]:checked", form).value;
+  for (const group of all("[data-for-policy]", form)) {
+    group.hidden = group.disabled = group.dataset.forPolicy !== policy;
+  }
+  find("[data-leading]", form).required = policy === "reference";
+}
+
+function showMeasure(fillsBounds) {
+  const form = unifyForm(), chosen = find("[data-measure]", form).selectedOptions[0];
+  for (const bound of ["lower", "upper"]) {
+    const control = find(`[data-path="optimise.${bound}"]`, form);
+    find(".unit", control.parentNode).replaceChildren(shown([chosen.dataset.unitZh, chosen.dataset.unitEn]));
+    if (fillsBounds) control.value = chosen.dataset[bound];
+  }
+}
+
+/** Puts the parameters of the last unifying into the form, unless somebody has begun to fill it. */
+export function fillUnify(report) {
+  const form = unifyForm();
+  if (!report?.params) return;
+  const words = report.is_tolerance_proposed ? "Last time: {metres} m, proposed." : "Last time: {metres} m, given.";
+  find("[data-last-tolerance]", form).replaceChildren(t(words, { metres: Number(report.tolerance_m.toPrecision(3)) }));
+  if (form.dataset.touched) return;
+  for (const control of all("[data-path]", form)) {
+    const value = taken(report.params, control.dataset.path);
+    if (value === undefined) continue;
+    if (control.type === "radio") control.checked = control.value === value;
+    else if (Number.isFinite(value)) control.value = Number((value / Number(control.dataset.scale)).toPrecision(6));
+    else control.value = value ?? "";
+  }
+  showPolicy();
+  showMeasure(false);
+}
+
+function startUnify() {
+  const form = unifyForm();
+  all("[data-path=policy]", form).forEach((radio) => radio.addEventListener("change", showPolicy));
+  find("[data-measure]", form).addEventListener("change", () => showMeasure(true));
+  form.addEventListener("reset", () => setTimeout(() => { showPolicy(); showMeasure(false); }));
+  showPolicy();
+  showMeasure(false);
+}
+
 let shownKinds = "", shownTeams = "", shownZonings = "";
 
 /** Offers what the project holds: kinds of facilities, teams, zonings. Drawn anew only when that has changed. */
@@ -90,6 +140,9 @@ export function offerChoices(status) {
     shownZonings = JSON.stringify(status.zonings);
     find("[data-area-zoning]").replaceChildren(option("", pair("everywhere")),
       ...status.zonings.map((row) => option(row.zoning_id, [row.name, row.name])));
+    const leading = find("[data-leading]"), before = leading.value;
+    leading.replaceChildren(option("", pair("none")), ...status.zonings.map((row) => option(row.zoning_id, [row.name, row.name])));
+    leading.value = status.zonings.some((row) => row.zoning_id === before) ? before : "";
   }
 }
 
@@ -166,6 +219,7 @@ export function startForms() {
   const classes = find("[data-choices=road_class]");
   classes.replaceChildren(...Object.entries(labels.road_class).map(([value, words]) =>
     el("label", { class: "tick" }, el("input", { type: "checkbox", value }), shown(words))));
+  startUnify();
   for (const form of all("[data-form]")) {
     form.addEventListener("reset", () => all(".visit.on", form).forEach((row) => row.classList.remove("on")));
     form.addEventListener("input", () => { form.dataset.touched = "yes"; });

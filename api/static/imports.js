@@ -13,11 +13,11 @@ const zoningHints = [
   [/党建/, "party", "党建"], [/综治|全科|综合/, "governance", "综治"], [/城管|单元|万米/, "urban", "城管"], [/警务|警格|公安/, "police", "警务"],
   [/消防/, "fire", "消防"], [/应急/, "emergency", "应急"], [/环保|环境/, "environment", "环境"], [/民政/, "civil", "民政"],
 ];
-const needed = [".dbf", ".shx", ".prj"];
+const needed = [".dbf", ".shx", ".prj"], LEFT_OPEN = "\u2205";
 let layers = [], status = null, limitMb = 0, number = 0;
 
 function split(name) {
-  const at = name.lastIndexOf(".");
+  const at = name.toLowerCase().endsWith(".fields.json") ? name.length - ".fields.json".length : name.lastIndexOf(".");
   return at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at).toLowerCase()];
 }
 
@@ -79,12 +79,53 @@ function zoningFields(layer) {
     field("id", "Key (a–z, 0–9)", { pattern: "[a-z][a-z0-9_\\-]{0,39}", required: true, spellcheck: "false" }));
 }
 
+/** The choice of a column of the file: as found, another one with a value of it, or none. */
+function columnChoice(name, found) {
+  const chosen = found.chosen[name] ?? "";
+  const others = found.columns.filter((column) => !column.is_personal).map((column) => {
+    const words = column.samples.length ? `${column.name} (${column.samples[0]})` : column.name;
+    return option(column.name, [words, words]);
+  });
+  return el("select", { "data-column": name }, option("", chosen ? [`${chosen}`, `${chosen}`] : pair("not found")), others, chosen && option(LEFT_OPEN, pair("leave empty")));
+}
+
 function columnFields(layer) {
   if (!layer.kind) return null;
-  return el("div", {}, el("p", { class: "soft" }, t("Name a column of the file only where it is not found by itself.")),
-    el("div", { class: "fields" }, columns[layer.kind].map(([name, zh, en]) => el("label", { class: "field" },
-      el("span", { class: "field-title" }, shown([zh, en])),
-      el("span", { class: "field-input" }, localise(el("input", { type: "text", "data-column": name, maxlength: 120 }), pair("found by itself"), "placeholder"))))));
+  const found = layer.proposal?.kind === layer.kind ? layer.proposal : null;
+  const personal = found?.columns.filter((column) => column.is_personal).map((column) => column.name) ?? [];
+  const titles = Object.fromEntries(columns[layer.kind].map(([name, zh, en]) => [name, shown([zh, en])]));
+  const typed = (name) => localise(el("input", { type: "text", "data-column": name, maxlength: 120 }), pair("found by itself"), "placeholder");
+  return el("div", { "data-columns-of": layer.id }, el("p", { class: "soft" }, t("Name a column of the file only where it is not found by itself."), " ",
+    el("button", { type: "button", class: "small", "data-look": layer.id, onclick: () => look(layer) }, t("Look into the file"))),
+    el("div", { class: "fields" },
+      columns[layer.kind].map(([name]) => el("label", { class: "field" }, el("span", { class: "field-title" }, titles[name]),
+        el("span", { class: "field-input" }, found ? columnChoice(name, found) : typed(name)))),
+      input(layer, "profile", "Apply the column profile", { list: "profiles", maxlength: 60, value: "" }),
+      input(layer, "save_profile", "Keep the mapping as profile", { maxlength: 60, value: "" })),
+    found && found.missing.length > 0 && el("p", { class: "note-line warn" }, t("Without these columns it cannot be imported: {names}", { names: found.missing.map((name) => titles[name] ?? name).join(", ") })),
+    personal.length > 0 && el("p", { class: "soft" }, t("Left out because they may tell of persons: {names}", { names: personal.join(", ") })));
+}
+
+/** Asks the server how the columns of the file would be taken, and shows it for correction. */
+async function look(layer) {
+  const { kind, source, profile } = paramsOf(layer);
+  const form = new FormData();
+  [layer.main, ...layer.parts].forEach((file) => form.append("files", file, file.name));
+  form.append("params", JSON.stringify({ kind, source, profile: profile ?? "" }));
+  layer.problem = null;
+  try {
+    layer.proposal = await upload("/api/columns", form, () => {});
+  } catch (error) {
+    layer.problem = problemOf(error);
+  }
+  redraw(layer);
+}
+
+async function listProfiles() {
+  const answer = await fetch("/api/profiles");
+  if (!answer.ok) return;
+  const names = new Set((await answer.json()).map((profile) => profile.name));
+  find("#profiles").replaceChildren(...Array.from(names, (value) => el("option", { value })));
 }
 
 function options(layer) {
@@ -93,11 +134,13 @@ function options(layer) {
     Object.entries(labels.facility).map(([value, words]) => option(value, words)));
   const encoding = localise(el("input", { type: "text", "data-of": "encoding", list: "encodings", maxlength: 40, spellcheck: "false" }), pair("found by itself"), "placeholder");
   const crs = localise(el("input", { type: "text", "data-of": "crs", list: "systems", maxlength: 120, spellcheck: "false" }), pair("from the file"), "placeholder");
+  const from = el("select", { "data-of": "converted_from" }, option("", pair("not shifted")), option("gcj02", pair("GCJ-02 (AMap, Tencent)")), option("bd09", pair("BD-09 (Baidu)")));
   const wrap = (words, control, note) => el("label", { class: "field" }, el("span", { class: "field-title" }, t(words)), el("span", { class: "field-input" }, control), note && el("small", {}, t(note)));
   return el("details", { class: "options" }, el("summary", {}, t("Encoding, coordinates, columns")),
     el("div", { class: "fields" },
       wrap("Encoding of the text", encoding),
       wrap("Coordinate system", crs, "Only where the file does not say it, or says it wrongly."),
+      wrap("Convert from shifted coordinates", from, "Only for layers drawn on a web map. The conversion is recorded and never done twice."),
       wrap("Rows that are there already", mode),
       layer.kind === "facility" && wrap("Kind of all facilities", facility),
       !layer.main.name.toLowerCase().endsWith(".shp") && input(layer, "layer", "Layer in the file"),
@@ -155,11 +198,13 @@ function keepValues(old, made) {
 
 function paramsOf(layer) {
   const box = find(`[data-layer="${layer.id}"]`), value = (name) => find(`[data-of="${name}"]`, box)?.value.trim() ?? "";
-  const mapped = all("[data-column]", box).filter((control) => control.value.trim()).map((control) => [control.dataset.column, control.value.trim()]);
+  const mapped = all("[data-column]", box).filter((control) => control.value.trim()).map((control) => [control.dataset.column, control.value === LEFT_OPEN ? "" : control.value.trim()]);
   const params = { kind: layer.kind, columns: Object.fromEntries(mapped) };
-  params.source = { layer: value("layer") || null, encoding: value("encoding") || null, crs: value("crs") || null, swap_xy: find("[data-of=swap_xy]", box).checked };
+  params.source = { layer: value("layer") || null, encoding: value("encoding") || null, crs: value("crs") || null, swap_xy: find("[data-of=swap_xy]", box).checked, converted_from: value("converted_from") || null };
   if (layer.kind === "zoning") Object.assign(params, { zoning_id: layer.zoning.id, zoning_name: layer.zoning.name, domain: layer.zoning.domain });
   if (value("mode")) params.mode = value("mode");
+  if (value("profile")) params.profile = value("profile");
+  if (value("save_profile")) params.save_profile = value("save_profile");
   if (value("facility_kind")) params.facility_kind = value("facility_kind");
   const name = find("[data-project-name-input]").value.trim();
   if (!status?.exists && name) params.project_name = name;
@@ -221,6 +266,7 @@ function draw(words = []) {
 export function showProject(now) {
   status = now;
   find("[data-first-import]").hidden = now.exists;
+  listProfiles();
 }
 
 export function startImports(maxMb) {
@@ -233,5 +279,5 @@ export function startImports(maxMb) {
   find("[data-import-all]").addEventListener("click", startAll);
   find("[data-import-clear]").addEventListener("click", () => { layers = layers.filter((layer) => layer.job?.state === "running" || layer.job?.state === "queued"); draw(); });
   const list = (id, values) => el("datalist", { id }, values.map((value) => el("option", { value })));
-  document.body.append(list("encodings", ["utf-8", "gb18030", "gbk", "big5"]), list("systems", ["EPSG:4490", "EPSG:4326", "EPSG:4547", "EPSG:4546", "EPSG:4548", "EPSG:3857", "EPSG:2383"]));
+  document.body.append(list("profiles", []), list("encodings", ["utf-8", "gb18030", "gbk", "big5"]), list("systems", ["EPSG:4490", "EPSG:4326", "EPSG:4547", "EPSG:4546", "EPSG:4548", "EPSG:3857", "EPSG:2383"]));
 }

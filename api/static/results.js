@@ -9,7 +9,7 @@ export function figure(value, caption, note, kind = "") {
 function figures(...items) { return el("div", { class: items.length > 4 ? "figures three" : "figures" }, items); }
 
 function mapLinks(...names) {
-  const titles = { unified: "One grid", zonings: "Department grids", network: "Street network", risk: "Heat map", routes: "Patrol routes", facilities: "Facilities" };
+  const titles = { unified: "One grid", health: "Coverage health", zonings: "Department grids", network: "Street network", risk: "Heat map", routes: "Patrol routes", facilities: "Facilities" };
   return el("p", { class: "map-links" }, names.map((name) =>
     el("a", { class: "button", href: `/maps/${name}.html`, "data-map-link": name }, t("Map: {title}", { title: pair(titles[name]) }))));
 }
@@ -81,9 +81,41 @@ export async function importResult() {
 /* --- unify --- */
 const checkWords = {
   polygons_valid: "Every polygon is valid", coverage_valid: "No gaps and no overlaps between cells", one_part_each: "Every cell is one piece",
-  codes_unique: "Codes are unique", nothing_lost: "No area was lost", cell_shares_at_most_one: "Shares add up",
+  codes_unique: "Codes are unique", nothing_lost: "No area was lost", cell_shares_at_most_one: "Shares add up", shares_are_right: "Shares are right",
+  snapped_within_tolerance: "Borders moved within the tolerance only",
   source_cells_accounted_for: "Every department cell is accounted for", one_community_each: "Every cell lies in one community",
 };
+
+const policyWords = { atomic: "Every piece a cell", reference: "One zoning leads", optimised: "Cells of even size" };
+
+function policyLine(report, names) {
+  const { reference, optimise } = report.params, policy = pair(policyWords[report.policy] ?? report.policy);
+  if (report.policy === "reference") return t("{policy}: {zoning}", { policy, zoning: names[reference] ?? reference });
+  if (report.policy !== "optimised") return shown(policy);
+  const unit = pair({ area: "m²", households: "households", workload: "incidents" }[optimise.measure]);
+  return t("{policy}: {lower} to {upper} {unit}", { policy, unit, lower: count(optimise.lower), upper: count(optimise.upper) });
+}
+
+/** How the layer was made: nothing for reports of older versions. */
+function unifyWay(report, names) {
+  if (!report.policy) return "";
+  const metres = Number(report.tolerance_m.toPrecision(3));
+  return section("How it was unified", definition([
+    ["How pieces become cells", policyLine(report, names)],
+    ["Tolerance", t("Borders within {metres} m count as the same line.", { metres }), t(report.is_tolerance_proposed ? "proposed from the accuracy of the borders" : "given")],
+    ["Ground moved by snapping", `≤ ${area(report.snapped_area_m2)}`],
+    ["Pieces of the overlay", count(report.faces)],
+    ["Grid codes", t("{kept} kept, {new} new, {ended} ended", { kept: count(report.codes_kept), new: count(report.codes_new), ended: count(report.codes_ended) })],
+    report.streets_outside_m >= 1 && ["Streets in no cell", length(report.streets_outside_m)],
+    ...objectiveRows(report.objective),
+  ]));
+}
+
+function objectiveRows(terms) {
+  const words = { ignored_m: "Department borders not followed, mean of the departments", invented_m: "Cell borders a department lacks, mean of the departments", violation: "Violation of the bounds" };
+  return Object.entries(words).filter(([name]) => Number.isFinite(terms?.[name])).map(([name, title]) =>
+    [title, name.endsWith("_m") ? length(terms[name]) : decimals(terms[name], 2)]);
+}
 
 export function unifyResult(report, status) {
   const names = Object.fromEntries(status.zonings.map((row) => [row.zoning_id, row.name]));
@@ -95,7 +127,8 @@ export function unifyResult(report, status) {
       figure(count(total), t("border conflicts"), Number.isFinite(report.disputed_area_m2) && t("{area} in dispute", { area: area(report.disputed_area_m2) })),
       figure(count(report.slivers_dissolved), t("slivers dissolved"), area(report.sliver_area_m2)),
       figure(count(report.facilities_outside), t("facilities in no cell"))),
-    mapLinks("unified", "zonings"),
+    mapLinks("unified", "health", "zonings"),
+    unifyWay(report, names),
     section("Where borders disagree", kinds.length
       ? el("ul", { class: "bars" }, kinds.sort((a, b) => report.conflict_area_m2[b] - report.conflict_area_m2[a]).map((kind) => el("li", {},
         el("span", { class: "bar-name" }, shown(label("conflict", kind))), bar(report.conflict_area_m2[kind] / largest, "warm"),

@@ -7,11 +7,12 @@ from typing import Any
 from geo.model.view import ProjectView
 from maps.base import community_layer, label_layer, street_layer
 from maps.encoding import Encoder
+from maps.pages.conflicts import conflict_totals, disputed_area
 from maps.pages.facilities import cell_outlines
+from maps.pages.health_places import troubles
 from maps.pages.network import network_figures
 from maps.pages.risk import top_cells
 from maps.pages.routes import balance_figures
-from maps.pages.unified import conflict_totals, disputed_area
 from maps.palette import RISK_FILLS, TEAM_COLOURS, ZONING_STROKES, cycle
 from maps.scene import Scene, extent_of, has_rows, records, rows_of
 from maps.wording import phrase
@@ -43,6 +44,7 @@ def _context(view: ProjectView) -> dict[str, Any]:
         "conflicts": sum(row["count"] for row in totals),
         "disputed_m2": disputed_area(view),
         "totals": totals,
+        "attention": len(troubles(view)) if len(unified) else None,
         "facilities": len(rows_of(view, "facility")),
         "facility_kinds": int(rows_of(view, "facility")["kind"].nunique()) if has_rows(view, "facility") else 0,
         "network": network_figures(view),

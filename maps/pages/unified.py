@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
 
-from geo.model.frames import CONFLICT_KINDS
 from geo.model.view import ProjectView
 from maps.base import community_colours, community_layer, label_layer, street_layer
 from maps.encoding import Encoder
 from maps.findings import list_findings
 from maps.labels import label
+from maps.pages.conflicts import (
+    concerned_departments,
+    conflict_layers,
+    conflict_totals,
+    disputed_area,
+    table_headings,
+    zoning_names,
+)
 from maps.pages.facilities import facility_layers
-from maps.palette import CONFLICT_COLOURS
-from maps.scene import MapLayer, Popup, Scene, Swatch, area_layer, has_rows, records, rows_of
-from maps.wording import is_missing, phrase, verbatim
+from maps.scene import MapLayer, Popup, Scene, Swatch, area_layer, has_rows, rows_of
+from maps.wording import Phrase, area_text, count_text, phrase, verbatim
 
-LISTED_CONFLICTS = 200
 _SMALLEST_SHARE = 0.005
 
 
@@ -29,13 +35,14 @@ def compose(view: ProjectView, encoder: Encoder) -> Scene:
     if has_rows(view, "unified_cell"):
         layers.append(unified_layer(view, encoder))
         names.append((view.layer("unified_cell"), "name", 16))
-    layers.extend(_conflict_layers(view, encoder))
+    layers.extend(conflict_layers(view, encoder))
     layers.extend(facility_layers(view, encoder, show=False, group=phrase("Facilities")))
     layers.extend(label_layer(view, encoder, names))
     empty = None
     if not has_rows(view, "unified_cell"):
         empty = phrase("No unified grid yet. Import at least two zonings, then run the step “Unify” (unify).")
-    return Scene("unified", layers, _context(view), empty)
+    extra = {"table": table_headings()} if has_rows(view, "conflict") else {}
+    return Scene("unified", layers, _context(view), empty, extra=extra)
 
 
 def unified_layer(view: ProjectView, encoder: Encoder, *, plain: bool = False, **listing: Any) -> MapLayer:
@@ -78,14 +85,6 @@ def unified_layer(view: ProjectView, encoder: Encoder, *, plain: bool = False, *
     )
 
 
-def zoning_names(view: ProjectView) -> dict[str, str]:
-    """Return the name of every zoning, in the order of the table."""
-    frame = rows_of(view, "zoning")
-    if len(frame) == 0:
-        return {}
-    return {str(key): str(name) for key, name in zip(frame["zoning_id"], frame["name"], strict=True)}
-
-
 def _sources(view: ProjectView) -> list[list[list[Any]]]:
     """Return for each unified cell where it comes from: place of the zoning, cell, share of the unified cell."""
     places = {zoning: place for place, zoning in enumerate(zoning_names(view))}
@@ -115,121 +114,62 @@ def _cell_title(code: str, name: str | None) -> str:
     return f"{name} · {code}" if name and name != code else str(code)
 
 
-def _conflict_layers(view: ProjectView, encoder: Encoder) -> list[MapLayer]:
-    if not has_rows(view, "conflict"):
-        return []
-    frame = view.layer("conflict")
-    names, cells = zoning_names(view), _cell_names(view)
-    layers = []
-    for kind in reversed(CONFLICT_KINDS):
-        part = frame[frame["kind"] == kind].sort_values("conflict_id")
-        if len(part) == 0:
-            continue
-        colour = CONFLICT_COLOURS[kind]
-        titles = [_parties(row, names, cells) for row in records(part)]
-        layers.append(
-            area_layer(
-                f"conflict-{kind}",
-                part,
-                encoder,
-                {"color": colour, "weight": 1.6, "opacity": 0.95, "fill": colour, "fillOpacity": 0.55},
-                columns={
-                    "title": titles,
-                    "community": list(part["community_name"]),
-                    "area": list(part["area_m2"]),
-                    "length": list(part["length_m"]),
-                    "offset": list(part["max_offset_m"]),
-                    "facilities": list(part["facilities"]),
-                    "rank": list(part["conflict_id"]),
-                },
-                popup=_conflict_popup(kind),
-                title=label("conflict", kind),
-                swatch=Swatch("fill", colour, border=colour),
-                count=len(part),
-                group=phrase("Border conflicts"),
-            )
-        )
-    return layers
-
-
-def _conflict_popup(kind: str) -> Popup:
-    return Popup(
-        "title",
-        (
-            (phrase("Rank"), "rank", "count"),
-            (phrase("Community"), "community", "text"),
-            (phrase("Area in dispute"), "area", "m2"),
-            (phrase("Border in dispute"), "length", "m"),
-            (phrase("Largest offset"), "offset", "m"),
-            (phrase("Facilities inside"), "facilities", "count"),
-        ),
-        label("conflict", kind),
-    )
-
-
-def _cell_names(view: ProjectView) -> dict[tuple[str, str], str]:
-    """Return zoning and code → the name that the department uses; communities under the zoning ``community``."""
-    cells, communities = rows_of(view, "cell"), rows_of(view, "community")
-    names = (
-        dict(zip(zip(cells["zoning_id"], cells["code"], strict=True), cells["name"], strict=True)) if len(cells) else {}
-    )
-    if len(communities):
-        names |= {
-            ("community", code): name for code, name in zip(communities["code"], communities["name"], strict=True)
-        }
-    return names
-
-
-def _parties(row: dict[str, Any], names: dict[str, str], cells: dict[tuple[str, str], str]) -> str:
-    """Return who disagrees: zoning and cell on both sides, by name."""
-    sides = []
-    for zoning, cell in ((row["zoning_a"], row["cell_a"]), (row["zoning_b"], row["cell_b"])):
-        words = [names.get(zoning, "") if not is_missing(zoning) else "", cells.get((zoning, cell), cell)]
-        text = " ".join(str(word) for word in words if word and not is_missing(word))
-        if text:
-            sides.append(text)
-    return " ↔ ".join(sides) or "–"
-
-
-def conflict_totals(view: ProjectView) -> list[dict[str, Any]]:
-    """Return number and area of the conflicts of each kind that occurs."""
-    frame = rows_of(view, "conflict")
-    totals = []
-    for kind in CONFLICT_KINDS if len(frame) else ():
-        part = frame[frame["kind"] == kind]
-        if len(part):
-            area_m2 = float(part["area_m2"].sum())
-            totals.append({"kind": kind, "count": len(part), "area_m2": area_m2, "colour": CONFLICT_COLOURS[kind]})
-    return totals
-
-
-def disputed_area(view: ProjectView) -> float | None:
-    """Return the area on which departments disagree, each place counted once; None where the report does not tell."""
-    area_m2 = (view.reports.get("unify") or [{}])[-1].get("disputed_area_m2")
-    return None if area_m2 is None else float(area_m2)
-
-
 def _context(view: ProjectView) -> dict[str, Any]:
-    names, cells = zoning_names(view), _cell_names(view)
-    frame = rows_of(view, "conflict")
-    rows = records(frame.sort_values("conflict_id")) if len(frame) else []
-    seen: dict[str, int] = {}
-    listed: list[dict[str, Any]] = []
-    for row in rows:
-        place = seen[row["kind"]] = seen.get(row["kind"], -1) + 1
-        if len(listed) < LISTED_CONFLICTS:
-            community = "" if is_missing(row["community_name"]) else row["community_name"]
-            listed.append(
-                {**row, "place": place, "parties": _parties(row, names, cells), "community": verbatim(community),
-                 "colour": CONFLICT_COLOURS[row["kind"]]}
-            )  # fmt: skip
+    report = (view.reports.get("unify") or [{}])[-1]
+    unified = rows_of(view, "unified_cell")
     return {
-        "conflicts": listed,
-        "unlisted": len(rows) - len(listed),
         "totals": conflict_totals(view),
-        "cells": len(rows_of(view, "unified_cell")),
-        "pieces": int(rows_of(view, "unified_cell")["pieces"].sum()) if has_rows(view, "unified_cell") else 0,
-        "zonings": names,
-        "findings": list_findings((view.reports.get("unify") or [{}])[-1], view.project.epsg),
+        "departments": concerned_departments(view),
+        "cells": len(unified),
+        "zonings": zoning_names(view),
+        "facts": unify_facts(report, zoning_names(view)),
+        "findings": list_findings(report, view.project.epsg),
         "disputed_m2": disputed_area(view),
     }
+
+
+def unify_facts(report: Mapping[str, Any], zonings: Mapping[str, str]) -> list[tuple[Phrase, Phrase]]:
+    """Return how the layer was made, as name and value; nothing for a report that does not tell."""
+    if "policy" not in report:
+        return []
+    params = report.get("params") or {}
+    rows = [(phrase("Policy"), _policy_phrase(report["policy"], params, zonings))]
+    proposed = bool(report["is_tolerance_proposed"])
+    tolerance = f"{report['tolerance_m']:.2g}" if report["tolerance_m"] < 1 else f"{report['tolerance_m']:.1f}"
+    message = phrase("proposed from the accuracy of the borders") if proposed else phrase("given")
+    rows += [
+        (
+            phrase("Tolerance"),
+            phrase("borders within {metres} m count as the same line ({origin})", metres=tolerance, origin=message),
+        ),
+        (phrase("Ground moved by snapping"), verbatim(f"≤ {area_text(report['snapped_area_m2'])}")),
+        (
+            phrase("Slivers dissolved"),
+            verbatim(f"{count_text(report['slivers_dissolved'])} · {area_text(report['sliver_area_m2'])}"),
+        ),
+        (
+            phrase("Grid codes"),
+            phrase(
+                "{kept} kept, {new} new, {ended} ended",
+                kept=count_text(report["codes_kept"]),
+                new=count_text(report["codes_new"]),
+                ended=count_text(report["codes_ended"]),
+            ),
+        ),
+    ]
+    return rows
+
+
+def _policy_phrase(policy: str, params: Mapping[str, Any], zonings: Mapping[str, str]) -> Phrase:
+    name = label("policy", policy)
+    if policy == "reference":
+        leader = str(params.get("reference") or "")
+        return phrase("{policy}: {zoning} leads", policy=name, zoning=zonings.get(leader, leader))
+    optimise = params.get("optimise") or {}
+    if policy == "optimised" and "lower" in optimise:
+        lower, upper = (f"{optimise[bound]:,.10g}" for bound in ("lower", "upper"))
+        measure = label("measure", optimise.get("measure", "area"))
+        return phrase(
+            "{policy}: {lower} to {upper} {measure} per cell", policy=name, lower=lower, upper=upper, measure=measure
+        )
+    return name

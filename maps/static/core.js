@@ -68,6 +68,10 @@ var yiwang = (function () {
     }));
   }
 
+  function nameList(names) {
+    return element("ul", "names", names.map(function (name) { return element("li", "", [name]); }));
+  }
+
   function popupContent(layer, index) {
     var popup = layer.popup;
     var list = element("dl", "popup-rows");
@@ -76,6 +80,10 @@ var yiwang = (function () {
       if (row[2] === "sources") {
         if (!value || !value.length) return;
         list.append(element("dt", "wide", [words(row[0])]), element("dd", "wide", [sourceList(value, layer.zonings)]));
+        return;
+      }
+      if (row[2] === "list") {
+        if (value && value.length) list.append(element("dt", "wide", [words(row[0])]), element("dd", "wide", [nameList(value)]));
         return;
       }
       var text = formatted(value, row[2]);
@@ -105,7 +113,7 @@ var yiwang = (function () {
   }
 
   return {
-    payload: payload, element: element, words: words, plain: plain, at: at, grouped: grouped, popupContent: popupContent,
+    payload: payload, element: element, words: words, plain: plain, at: at, grouped: grouped, formatted: formatted, popupContent: popupContent,
     decodeChain: decodeChain, decodePoint: decodePoint, isEnglish: isEnglish, kinds: {},
   };
 })();

@@ -2,8 +2,12 @@
 (function () {
   var kinds = yiwang.kinds, WIDE = 270;
 
-  function popupOptions(layer) {
-    return { maxWidth: 350, minWidth: layer.zonings ? WIDE : 190, autoPanPadding: [24, 24] };
+  function popupOptions(map, layer) {
+    var isNarrow = map.getSize().x < 800;
+    return {
+      maxWidth: Math.min(350, map.getSize().x - 84), minWidth: layer.zonings ? WIDE : 190,
+      autoPanPaddingTopLeft: [24, isNarrow ? 60 : 24], autoPanPaddingBottomRight: [24, 24],
+    };
   }
 
   yiwang.draw = function (key, kind) {
@@ -14,7 +18,7 @@
 
   yiwang.openPopup = function (map, latlng, layer, index) {
     if (!layer.popup) return;
-    L.popup(popupOptions(layer)).setLatLng(latlng).setContent(yiwang.popupContent(layer, index)).openOn(map);
+    L.popup(popupOptions(map, layer)).setLatLng(latlng).setContent(yiwang.popupContent(layer, index)).openOn(map);
   };
 
   function hoverTitle(group, layer) {
@@ -62,8 +66,15 @@
         event.layer.setStyle({ weight: style.weight, fillOpacity: style.fillOpacity });
       });
     }
+    group.keep = function (test) {
+      features.forEach(function (feature, index) {
+        if (test(index)) group.addLayer(feature);
+        else group.removeLayer(feature);
+      });
+    };
     group.focus = function (index) {
       var feature = features[index], bounds = feature.getBounds();
+      group.addLayer(feature);
       return { bounds: bounds, latlng: L.latLng(bounds.getNorth(), bounds.getCenter().lng), layer: layer, index: index,
         outline: feature.getLatLngs() };
     };
@@ -79,6 +90,25 @@
       return { bounds: bounds, latlng: points[Math.floor(points.length / 2)], layer: layer, index: index, path: points };
     };
     return sheet;
+  };
+
+  /* Single places as dots that answer; for some thousands at the most. */
+  kinds.places = function (layer) {
+    var dots = [];
+    for (var index = 0; index < layer.at.length / 2; index++) {
+      var dot = L.circleMarker(yiwang.decodePoint(layer.at, index), {
+        radius: 5, color: "#fff", weight: 1.4, fillColor: layer.colour, fillOpacity: 0.95,
+      });
+      dot.yiwangIndex = index;
+      dots.push(dot);
+    }
+    var group = L.featureGroup(dots);
+    hoverTitle(group, layer);
+    group.focus = function (index) {
+      var latlng = dots[index].getLatLng();
+      return { bounds: latlng.toBounds(120), latlng: latlng, layer: layer, index: index, ring: latlng };
+    };
+    return group;
   };
 
   kinds.dots = function (layer) { return new yiwang.DotSheet(layer); };

@@ -24,6 +24,7 @@
       input.dataset.placeholder = input.dataset.placeholder || input.placeholder;
       input.placeholder = input.dataset.placeholder.split(" / ")[language === "en" ? 1 : 0];
     });
+    all("[data-zh][data-en]", function (found) { found.textContent = language === "en" ? found.dataset.en : found.dataset.zh; });
     all("[data-title-words]", function (found) { found.title = yiwang.plain(payload.words[found.dataset.titleWords]); });
   }
 
@@ -106,12 +107,15 @@
 
   /* --- focus --- */
   function mark(target) {
+    map.closePopup();
     if (highlight) map.removeLayer(highlight);
     highlight = null;
     if (target.outline) {
       highlight = L.polygon(target.outline, { color: "#ffb000", weight: 4, fill: false, interactive: false });
     } else if (target.path) {
       highlight = L.polyline(target.path, { color: "#00b7f0", weight: 15, opacity: 0.6, interactive: false });
+    } else if (target.ring) {
+      highlight = L.circleMarker(target.ring, { radius: 16, color: "#ffb000", weight: 4, fill: false, interactive: false });
     }
     if (!highlight) return;
     highlight.addTo(map);
@@ -291,6 +295,7 @@
     wirePicking();
     wireSearch();
     wireSlider();
+    yiwang.startConflicts(show);
     wirePanel();
     on("[data-set-lang]", "click", function (button) { setLanguage(button.dataset.setLang); });
     setLanguage(yiwang.isEnglish() ? "en" : "zh");

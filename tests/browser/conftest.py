@@ -65,6 +65,7 @@ def folders(tmp_path_factory):
         install_assets()
     root = tmp_path_factory.mktemp("pages")
     views = {"town": module.town_view(), "hostile": module.town_view(hostile=True), "empty": module.empty_view()}
+    views["healthy"] = module.healthy_view()
     for name, view in views.items():
         render_pages(view, root / name)
     return {name: root / name for name in views}

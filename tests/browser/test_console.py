@@ -93,7 +93,9 @@ def test_planner_imports_a_town_and_unifies_it(open_console, empty_server):
     expect(page.locator("#step-unify h1")).to_be_focused()
     page.fill("[data-path='slivers.min_width_m']", "10")
     page.click("[data-run=unify]")
-    expect(page.locator("[data-result-of=unify] .checks .passed")).to_have_count(8, timeout=60_000)
+    expect(page.locator("[data-result-of=unify] .checks .passed").first).to_be_visible(timeout=60_000)
+    checks = empty_server.get("/api/project").json()["steps"]["unify"]["report"]["checks"]
+    expect(page.locator("[data-result-of=unify] .checks .passed")).to_have_count(len(checks))
     expect(page.locator("[data-step=unify]")).to_have_attribute("data-state", "done")
     expect(page.locator("[data-result-of=unify] [data-map-link=unified]")).to_be_visible()
     assert_closed_and_quiet(page, empty_server)
@@ -103,6 +105,61 @@ def test_planner_imports_a_town_and_unifies_it(open_console, empty_server):
     page.click("[data-console]")
     page.wait_for_selector("body.page-console[data-ready]")
     assert_closed_and_quiet(page, empty_server)
+
+
+def test_form_of_unifying_sends_what_the_policy_needs(open_console, tmp_path):
+    path = tmp_path / "town.gpkg"
+    build_town(path)
+    with serving(str(path)) as served:
+        page = open_console(served, "/#unify")
+        sent = []
+        page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "POST" else None)
+        expect(page.locator("[data-for-policy=optimised]")).to_be_hidden()
+        expect(page.locator("[data-last-tolerance]")).to_have_text(
+            re.compile(r"上次：[\d.]+ m（自动建议）"), use_inner_text=True
+        )
+        result = page.locator("[data-result-of=unify]")
+        page.check("[data-path=policy][value=reference]")
+        page.click("[data-run=unify]")
+        assert sent == [], "no zoning leads yet"
+        page.select_option("[data-leading]", "governance")
+        page.fill("[data-form=unify] [data-path=tolerance_m]", "0.5")
+        page.click("[data-run=unify]")
+        expect(result).to_contain_text("一套主导：综治网格", timeout=60_000, use_inner_text=True)
+        expect(result).to_contain_text("相距 0.5 m 以内", use_inner_text=True)
+        expect(result).to_contain_text("停用", use_inner_text=True)
+        assert (sent[0]["policy"], sent[0]["reference"], sent[0]["tolerance_m"]) == ("reference", "governance", 0.5)
+        assert "optimise" not in sent[0]
+
+        page.check("[data-path=policy][value=optimised]")
+        page.select_option("[data-measure]", "households")
+        expect(page.locator("[data-path='optimise.lower']")).to_have_value("300")
+        page.select_option("[data-measure]", "area")
+        page.fill("[data-path='optimise.lower']", "20000")
+        page.fill("[data-path='optimise.upper']", "60000")
+        page.fill("[data-form=unify] [data-path=tolerance_m]", "")
+        page.select_option("[data-leading]", "")
+        page.click("[data-run=unify]")
+        expect(result).to_contain_text("均衡优化：20,000 至 60,000 m²", timeout=60_000, use_inner_text=True)
+        assert sent[1]["optimise"] == {"measure": "area", "lower": 20000, "upper": 60000, "border_weight": 0.8}
+        assert {"tolerance_m", "reference"}.isdisjoint(sent[1])
+        assert_closed_and_quiet(page, served)
+
+        again = open_console(served, "/#unify", "phone")
+        expect(again.locator("[data-path=policy]:checked")).to_have_value("optimised")
+        expect(again.locator("[data-path='optimise.upper']")).to_have_value("60000")
+        expect(again.locator("[data-form=unify] [data-path=tolerance_m]")).to_have_value("")
+        assert_closed_and_quiet(again, served)
+        again.click("[data-result-of=unify] [data-map-link=health]")
+        again.wait_for_selector("body[data-ready]")
+        assert_closed_and_quiet(again, served)
+
+        page = open_console(served, "/maps/unified.html")
+        with page.expect_download() as download:
+            page.click("[data-workbook]")
+        assert Path(download.value.path()).read_bytes().startswith(b"PK")
+        assert download.value.suggested_filename.endswith(".xlsx")
+        assert_closed_and_quiet(page, served)
 
 
 def test_what_cannot_be_imported_is_told(open_console, empty_server, tmp_path):
@@ -209,7 +266,7 @@ def test_documentation_of_the_interface_is_drawn_without_internet(open_console, 
     assert_closed_and_quiet(page, town_server)
 
 
-@pytest.mark.parametrize("name", ["index", "unified", "risk", "routes"])
+@pytest.mark.parametrize("name", ["index", "unified", "health", "risk", "routes"])
 def test_served_map_pages_run_under_their_policy(open_console, town_server, name):
     page = open_console(town_server, f"/maps/{name}.html", "phone")
     assert (
@@ -217,3 +274,27 @@ def test_served_map_pages_run_under_their_policy(open_console, town_server, name
         not in town_server.get(f"/maps/{name}.html").headers["content-security-policy"].split("style-src")[0]
     )
     assert_closed_and_quiet(page, town_server)
+
+
+def test_columns_are_proposed_corrected_and_kept(open_console, tmp_path):
+    with serving(str(tmp_path / "new.gpkg")) as served:
+        page = open_console(served)
+        page.set_input_files("[data-files]", sample_files("综治网格"))
+        layer = page.locator(".layer")
+        layer.locator("summary").first.click()
+        layer.locator("[data-look]").click()
+        name, code = layer.locator("select[data-column=name]"), layer.locator("select[data-column=code]")
+        found = name.locator("option").first.inner_text()
+        assert code.locator("option").first.inner_text() != found
+        code.select_option(found)
+        name.select_option(label="留空")
+        layer.locator("[data-of=save_profile]").fill("综治办")
+        layer.locator("button[type=submit]").click()
+        expect(page.locator(".layer.done")).to_have_count(1, timeout=60_000)
+        report = served.get("/api/reports/import").json()[0]
+        assert report["columns"]["code"] == found
+        assert "name" not in report["columns"]
+        profiles = served.get("/api/profiles").json()
+        assert [(profile["name"], profile["columns"]["name"]) for profile in profiles] == [("综治办", "")]
+        expect(page.locator("#profiles option")).to_have_count(1)
+        assert_closed_and_quiet(page, served)

@@ -38,3 +38,8 @@ def hostile_town(town_module: ModuleType) -> ProjectView:
 @pytest.fixture(scope="session")
 def empty_project(town_module: ModuleType) -> ProjectView:
     return town_module.empty_view()
+
+
+@pytest.fixture(scope="session")
+def healthy_town(town_module: ModuleType) -> ProjectView:
+    return town_module.healthy_view()

@@ -61,7 +61,7 @@ class Document(HTMLParser):
 
 
 def test_pages_are_those_of_the_design():
-    assert PAGES == ("index", "unified", "zonings", "facilities", "network", "routes", "risk")
+    assert PAGES == ("index", "unified", "health", "zonings", "facilities", "network", "routes", "risk")
 
 
 def test_unknown_page_is_refused(town):
@@ -180,7 +180,14 @@ def test_disputed_area_is_that_of_the_report_or_not_shown(town):
 
 
 def test_page_says_which_step_is_missing(empty_project):
-    steps = {"index": "import", "unified": "unify", "zonings": "import", "facilities": "import", "network": "network"}
+    steps = {
+        "index": "import",
+        "unified": "unify",
+        "health": "unify",
+        "zonings": "import",
+        "facilities": "import",
+        "network": "network",
+    }
     for name, step in (steps | {"routes": "plan", "risk": "risk"}).items():
         text = Document(render_page(name, empty_project)).text
         assert f"（{step}）" in text
