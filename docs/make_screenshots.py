@@ -1,6 +1,7 @@
 """Take the screenshots of the documentation from the pages of a demo folder.
 
 python docs/make_screenshots.py DEMO_DIR [CONSOLE_ADDRESS]
+python docs/make_screenshots.py --real DIR     the folder that benchmarks.real_inputs --keep left
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from playwright.sync_api import Page, sync_playwright
 
 OUT = Path(__file__).resolve().parent / "screenshots"
 PAGES = ("index", "unified", "health", "zonings", "facilities", "network", "routes", "risk")
+REAL = {
+    "wuhan": ("unified",),
+    "changsha": ("unified", "zonings"),
+    "new_york": ("unified",),
+    "guangzhou": ("zonings", "health"),
+    "philadelphia": ("unified", "routes"),
+}
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
@@ -28,6 +36,27 @@ def save(page: Page, name: str) -> None:
 
 
 def main() -> None:
+    """Take the screenshots that the arguments ask for."""
+    if sys.argv[1] == "--real":
+        take_real(Path(sys.argv[2]).resolve())
+    else:
+        take_demo()
+
+
+def take_real(folder: Path) -> None:
+    """Open some pages of the real inputs."""
+    chromium = os.environ.get("YIWANG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        page = browser.new_page(viewport=DESKTOP)  # type: ignore[arg-type]
+        for name, pages in REAL.items():
+            for shown in pages:
+                page.goto((folder / name / "maps" / f"{shown}.html").as_uri())
+                save(page, f"real/{name.replace('_', '-')}-{shown}")
+        browser.close()
+
+
+def take_demo() -> None:
     """Open every page at both sizes."""
     maps = Path(sys.argv[1]).resolve() / "maps"
     chromium = os.environ.get("YIWANG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -10,6 +10,7 @@ import shapely
 
 from geo.model.frames import empty_frame
 from geo.model.view import ProjectView
+from maps.findings import list_findings
 from maps.labels import label
 from maps.scene import has_rows, rows_of
 from maps.wording import Phrase, verbatim
@@ -107,6 +108,10 @@ def repairs(view: ProjectView) -> gpd.GeoDataFrame:
     return frame.sort_values(order, ascending=[False, True, True], kind="stable", ignore_index=True)
 
 
+MISPLACED = ("datum_shift", "far_away", "outside_crs_area")
+"""Findings which say that a whole layer may lie in a wrong place."""
+
+
 def import_rows(view: ProjectView) -> list[dict[str, Any]]:
     """Return of each file that the layers hold: layer, file, features read and left out, and the area that repair moved.
 
@@ -135,6 +140,14 @@ def import_rows(view: ProjectView) -> list[dict[str, Any]]:
                 "read": report["rows_read"],
                 "left_out": report["rows_read"] - report["rows_stored"],
                 "moved_m2": report["moved_area_m2"],
+                "findings": [row for row in list_findings(report, view.project.epsg) if row["severity"] != "note"],
+                "misplaced": [
+                    row
+                    for row, finding in zip(
+                        list_findings(report, view.project.epsg), report.get("findings") or (), strict=True
+                    )
+                    if finding.get("code") in MISPLACED
+                ],
             }
         )
     return rows[::-1]

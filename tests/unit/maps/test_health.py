@@ -128,3 +128,12 @@ def test_page_of_a_large_town_stays_small_and_quick(town):
     page = render_page("health", view)
     assert len(page.encode()) < 6_000_000
     assert "仅绘制最大的 4,000 处" in page
+
+
+def test_a_layer_that_may_lie_elsewhere_is_told_on_top(town):
+    message = "The layer lies {distance_km:.0f} km from the rest of the project. Check its coordinate system."
+    far = {"code": "far_away", "severity": "warning", "message": message, "context": {"distance_km": 54321.0}}
+    imports = [{**report, "findings": [far]} for report in town.reports["import"]]
+    told = render_page("health", replace(town, reports={**town.reports, "import": imports}))
+    assert "54321" not in render_page("health", town)
+    assert told.index("54321") < told.index('class="lights"')
