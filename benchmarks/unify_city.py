@@ -1,6 +1,6 @@
 """Unifying a made-up city: against a chain of overlays, with two processes, growing, and after an edit.
 
-Usage: ``python -m benchmarks.unify_city [--output FILE.json] [--largest COMMUNITIES] [--edits N]``
+Usage: ``python -m benchmarks.unify_city [--output FILE.json] [--largest COMMUNITIES] [--edits N] [--processes-only]``
 
 The cities come from :mod:`benchmarks.synthetic_city`: four zonings with about 18,000 cells together in 256 communities, and
 the same with 10 and 100 times as many cells for growth. What is timed is the whole of unifying: overlay with snapping,
@@ -50,6 +50,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "unify_city.json")
     parser.add_argument("--largest", type=int, default=GROWTH[-1], help="rows of communities of the largest city")
     parser.add_argument("--edits", type=int, default=40)
+    parser.add_argument(
+        "--processes-only", action="store_true", help="one and two processes on two sizes, nothing else"
+    )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--processes", type=int, default=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -57,14 +60,14 @@ def main() -> None:
         print(json.dumps(_time_city(arguments.one, arguments.processes)))
         return
     around = circumstances()
+    if arguments.processes_only:
+        print(write_result("unify_city_processes.json", _compare_processes() | around, arguments.output.parent))
+        return
     body = {
         "city": _against_chain(),
-        "processes": {str(count): _fresh(CITY, count) for count in (1, 2)},
         "growth": [_fresh(size, 1) for size in GROWTH if size <= arguments.largest],
         "edits": _time_edits(arguments.edits),
     }
-    one, two = (body["processes"][count]["seconds"] for count in ("1", "2"))
-    body["two_processes_faster"] = round(one / two, 2)
     growth = body["growth"]
     body["growth_factors"] = [
         {"cells": round(b["source_cells"] / a["source_cells"], 2), "seconds": round(b["seconds"] / a["seconds"], 2)}
@@ -72,6 +75,17 @@ def main() -> None:
     ]
     print(json.dumps(body, indent=1))
     print(write_result(arguments.output.name, body | around, arguments.output.parent))
+
+
+def _compare_processes() -> dict[str, Any]:
+    """Time two cities by one process and by two."""
+    runs = [[_fresh(size, count) for count in (1, 2)] for size in GROWTH[:2]]
+    return {
+        "runs": runs,
+        "two_processes_faster": {
+            str(one["source_cells"]): round(one["seconds"] / two["seconds"], 2) for one, two in runs
+        },
+    }
 
 
 def _fresh(size: int, processes: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
+from os import getpid
 
 import numpy as np
 import shapely
@@ -184,17 +185,18 @@ def _within(amounts: Amounts, ground: NDArray[np.object_]) -> Amounts:
 
 
 def _run(tasks: Sequence[_Task], processes: int) -> Iterator[_Result]:
-    """Yield the results as they come; this process takes part, so that it does not wait for others to start."""
+    """Yield the results as they come; this process takes part, and hands parts to others once they have started."""
     waiting = deque(sorted(tasks, key=lambda task: -len(task.wanted)))
     others = min(processes, len(tasks)) - 1
     if not others:
         yield from map(_run_task, waiting)
         return
     with ProcessPoolExecutor(others, mp_context=get_context("spawn")) as pool:
+        started = pool.submit(getpid)
         running: set[Future[_Result]] = set()
         try:
             while waiting or running:
-                while waiting and len(running) < _AHEAD * others:
+                while waiting and started.done() and len(running) < _AHEAD * others:
                     running.add(pool.submit(_run_task, waiting.popleft()))
                 if waiting:
                     yield _run_task(waiting.pop())
