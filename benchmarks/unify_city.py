@@ -1,6 +1,6 @@
 """Unifying a made-up city: against a chain of overlays, with two processes, growing, and after an edit.
 
-Usage: ``python -m benchmarks.unify_city [--output FILE.json] [--largest COMMUNITIES] [--edits N] [--processes-only]``
+Usage: ``python -m benchmarks.unify_city [--output FILE.json] [--largest COMMUNITIES] [--edits N] [--only PART]``
 
 The cities come from :mod:`benchmarks.synthetic_city`: four zonings with about 18,000 cells together in 256 communities, and
 the same with 10 and 100 times as many cells for growth. What is timed is the whole of unifying: overlay with snapping,
@@ -50,9 +50,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "unify_city.json")
     parser.add_argument("--largest", type=int, default=GROWTH[-1], help="rows of communities of the largest city")
     parser.add_argument("--edits", type=int, default=40)
-    parser.add_argument(
-        "--processes-only", action="store_true", help="one and two processes on two sizes, nothing else"
-    )
+    parser.add_argument("--only", choices=("processes", "edits"), help="one and two processes on two sizes, or edits")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--processes", type=int, default=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -60,8 +58,9 @@ def main() -> None:
         print(json.dumps(_time_city(arguments.one, arguments.processes)))
         return
     around = circumstances()
-    if arguments.processes_only:
-        print(write_result("unify_city_processes.json", _compare_processes() | around, arguments.output.parent))
+    if arguments.only:
+        part = _compare_processes() if arguments.only == "processes" else {"edits": _time_edits(arguments.edits)}
+        print(write_result(f"unify_city_{arguments.only}.json", part | around, arguments.output.parent))
         return
     body = {
         "city": _against_chain(),
