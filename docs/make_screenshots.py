@@ -10,10 +10,12 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 OUT = Path(__file__).resolve().parent / "screenshots"
 PAGES = ("index", "unified", "health", "zonings", "facilities", "network", "routes", "risk")
@@ -43,26 +45,31 @@ def main() -> None:
         take_demo()
 
 
-def take_real(folder: Path) -> None:
-    """Open some pages of the real inputs."""
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Start Chromium, and close it at the end."""
     chromium = os.environ.get("YIWANG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+def take_real(folder: Path) -> None:
+    """Open some pages of the real inputs."""
+    with open_browser() as browser:
         page = browser.new_page(viewport=DESKTOP)  # type: ignore[arg-type]
         for name, pages in REAL.items():
             for shown in pages:
                 page.goto((folder / name / "maps" / f"{shown}.html").as_uri())
                 save(page, f"real/{name.replace('_', '-')}-{shown}")
-        browser.close()
 
 
 def take_demo() -> None:
     """Open every page at both sizes."""
     maps = Path(sys.argv[1]).resolve() / "maps"
-    chromium = os.environ.get("YIWANG_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     OUT.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+    with open_browser() as browser:
         for suffix, size in (("", DESKTOP), ("-phone", PHONE)):
             page = browser.new_page(viewport=size)  # type: ignore[arg-type]
             for name in PAGES:
@@ -71,7 +78,6 @@ def take_demo() -> None:
             if len(sys.argv) > 2:
                 page.goto(sys.argv[2])
                 save(page, f"console{suffix}")
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def list_findings(report: dict[str, Any], epsg: int) -> list[dict[str, Any]]:
         found.append(
             {
                 "text": _text_of(finding),
+                "code": finding.get("code", ""),
                 "severity": finding.get("severity", "note"),
                 "count": int(finding.get("count", 1)),
                 "place": latlng_text(x, y, epsg) if x is not None and y is not None else "",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from geo.errors import ArchiveError
 
@@ -69,7 +70,8 @@ def unpack_archive(archive: Path, directory: Path, params: ArchiveParams | None 
         for name in sorted(members):
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            left -= _write_member(archive, packed, members[name], path, left)
+            with packed.open(members[name]) as source:
+                left -= _write_counted(archive, source, path, left)
             paths.append(path)
     return paths
 
@@ -87,14 +89,9 @@ def unpack_gzip(packed: Path, directory: Path, params: ArchiveParams | None = No
     if path.suffix.lower() in _ARCHIVES:
         raise ArchiveError("'{file}' holds another archive, '{name}'. Unpack it.", file=packed.name, name=path.name)
     limit = min(params.max_bytes, max(10_000_000, int(packed.stat().st_size * params.max_ratio)))
-    written = 0
     try:
-        with gzip.open(packed) as source, path.open("xb") as target:
-            while block := source.read(_BLOCK_BYTES):
-                written += len(block)
-                if written > limit:
-                    raise _too_large(packed, written)
-                target.write(block)
+        with gzip.open(packed) as source:
+            _write_counted(packed, source, path, limit)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ArchiveError("'{file}' cannot be unpacked. Pack it again.", file=packed.name) from error
     return path
@@ -129,10 +126,10 @@ def _not_readable(archive: Path) -> ArchiveError:
     return ArchiveError("'{file}' is not a readable zip archive. Pack it again.", file=archive.name)
 
 
-def _write_member(archive: Path, packed: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, left: int) -> int:
+def _write_counted(archive: Path, source: IO[bytes] | gzip.GzipFile, path: Path, left: int) -> int:
     """Unpack one file and return its size; the bytes are counted, whatever the directory of the archive says."""
     written = 0
-    with packed.open(info) as source, path.open("xb") as target:
+    with path.open("xb") as target:
         while block := source.read(_BLOCK_BYTES):
             written += len(block)
             if written > left:

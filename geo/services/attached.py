@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-import shapely
-from numpy.typing import NDArray
 
-from geo.algorithms.partition.attach import attach_lines, attach_points
+from geo.algorithms.partition.attach import attach_lines, attach_points, places_of
+from geo.services.extent import bounds_of
 from geo.storage.transaction import Transaction
 
 ATTACHED = ("facility", "incident", "building", "network_edge")
 """Tables whose rows name the cell of their place."""
-
-
-def places_of(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    """Return the point at which each feature counts: itself, the middle of a line, or a point inside an area."""
-    geometry: NDArray[np.object_] = frame.geometry.to_numpy()
-    places = geometry.copy()
-    dimension = shapely.get_dimensions(geometry)
-    places[dimension == 1] = shapely.line_interpolate_point(geometry[dimension == 1], 0.5, normalized=True)
-    places[dimension == 2] = shapely.point_on_surface(geometry[dimension == 2])
-    return places
 
 
 def attach_all(transaction: Transaction, cells: gpd.GeoDataFrame) -> tuple[int, float]:
@@ -76,8 +64,7 @@ def attach_again(transaction: Transaction, gone: list[str], new: gpd.GeoDataFram
         return
     ids = transaction.read("street_cell", where={"cell_code": gone})["street_id"].tolist()
     if len(new):
-        west, south, east, north = new.total_bounds
-        streets = transaction.read("street", bbox=(west, south, east, north))
+        streets = transaction.read("street", bbox=bounds_of(new.geometry.to_numpy()))
         ids = sorted({*ids, *streets["street_id"].tolist()})
     if ids:
         streets = transaction.read("street", where={"street_id": ids})
@@ -86,8 +73,7 @@ def attach_again(transaction: Transaction, gone: list[str], new: gpd.GeoDataFram
 
 
 def _cells_around(transaction: Transaction, rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    west, south, east, north = rows.total_bounds
-    cells: gpd.GeoDataFrame = transaction.read("unified_cell", bbox=(west, south, east, north))
+    cells: gpd.GeoDataFrame = transaction.read("unified_cell", bbox=bounds_of(rows.geometry.to_numpy()))
     return cells
 
 

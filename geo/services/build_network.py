@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from geo.algorithms.network.build import build_network as build
 from geo.algorithms.network.noding import NodingParams
-from geo.algorithms.partition.attach import attach_points, middles_of
+from geo.algorithms.partition.attach import attach_points, places_of
 from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import NetworkReport
 from geo.services.overtaken import inputs_stamp, require_unchanged
@@ -29,7 +29,7 @@ def build_network(store: Store, params: NodingParams, progress: Progress = ignor
     edges = network.edges
     if len(cells):
         codes = cells["code"].to_numpy(dtype=object)
-        edges = edges.assign(cell_code=attach_points(middles_of(edges), cells.geometry.to_numpy(), codes))
+        edges = edges.assign(cell_code=attach_points(places_of(edges), cells.geometry.to_numpy(), codes))
     progress("Storing", 0.85)
     with store.begin() as transaction:
         require_unchanged(transaction, stamp)

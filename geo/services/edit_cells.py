@@ -9,7 +9,7 @@ by the stored correspondence of cells and are taken in.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,9 +36,9 @@ from geo.model.params import read_params
 from geo.model.progress import Progress, ignore_progress, tell_stored
 from geo.model.reports import EditReport
 from geo.services.attached import attach_again
+from geo.services.extent import bounds_of
 from geo.services.touched import (
     Touched,
-    bounds_of,
     cells_in,
     find_changed_borders,
     find_moved_homes,
@@ -93,9 +93,19 @@ class EditParams:
     removed: tuple[str, ...] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        codes = [*(cell.code for cell in self.cells), *self.removed]
-        if not codes or len(set(codes)) < len(codes) or not all(codes):
-            raise ParameterError("An edit needs at least one cell, and names each code once.")
+        require_codes([*(cell.code for cell in self.cells), *self.removed])
+
+
+def require_codes(codes: Sequence[str]) -> None:
+    """Refuse an edit of nothing, of a cell without code, or of one cell twice.
+
+    Raises
+    ------
+    ParameterError
+        It is one.
+    """
+    if not codes or len(set(codes)) < len(codes) or not all(codes):
+        raise ParameterError("An edit needs at least one cell, and names each code once.")
 
 
 def edit_cells(store: Store, params: EditParams, progress: Progress = ignore_progress) -> EditReport:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import geopandas as gpd
 import pandas as pd
 
 from geo.algorithms.repair import RepairResult, repair_layer
-from geo.errors import ParameterError, SchemaError
+from geo.errors import SchemaError
 from geo.formats.columns import choose_columns
 from geo.formats.conform import Conformer, conform_layer
 from geo.formats.own_exports import restore_own_export
@@ -21,7 +20,8 @@ from geo.model.frames import require_frame
 from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import EditReport
 from geo.model.text import Phrase
-from geo.services.edit_cells import apply_edit
+from geo.services.edit_cells import apply_edit, require_codes
+from geo.services.extent import read_extent
 from geo.services.repair_list import list_repairs, store_repairs
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
@@ -74,29 +74,18 @@ def edit_cells_from_file(
     progress("Reading the file", 0.0)
     layer = read_source(path, source)
     with store.begin() as transaction:
-        rows, _ = project_layer(layer, transaction.project.epsg, _extent(transaction), is_swapped=source.swap_xy)
+        rows, _ = project_layer(layer, transaction.project.epsg, read_extent(transaction), is_swapped=source.swap_xy)
         rows, own = restore_own_export("zoning", "cell", rows)
         repaired = repair_layer(rows, "MULTIPOLYGON")
         _require_all(repaired, layer)
         cells = _cells(transaction, repaired.frame, {**own, **columns}, layer, zoning_id)
-        codes = [*cells["code"], *removed]
-        if not all(codes) or len(set(codes)) < len(codes):
-            raise ParameterError("An edit needs at least one cell, and names each code once.")
+        require_codes([*cells["code"], *removed])
         report = apply_edit(transaction, zoning_id, cells, removed, part_of(progress, 0.1, 1.0))
         numbers = repaired.frame["row"].tolist()
         repairs = list_repairs(repaired.repairs, "cell", zoning_id, layer.source, numbers, cells["code"].tolist())
         store_repairs(transaction, repairs, "cell", zoning_id, replaces=False)
     tell_stored(progress, "Edited")
     return report
-
-
-def _extent(transaction: Transaction) -> tuple[float, float, float, float] | None:
-    """Return the bounds of the communities or, without any, of the cells; None when there is neither."""
-    for table in ("community", "cell"):
-        frame = transaction.read(table)
-        if len(frame):
-            return cast("tuple[float, float, float, float]", tuple(frame.total_bounds))
-    return None
 
 
 def _require_all(repaired: RepairResult, layer: SourceLayer) -> None:

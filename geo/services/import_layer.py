@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 from zoneinfo import available_timezones
 
 import geopandas as gpd
@@ -29,6 +29,7 @@ from geo.model.reports import Finding, ImportReport
 from geo.model.text import Phrase
 from geo.services.column_profiles import ColumnProfile, combine_columns, keep_profile, read_profile
 from geo.services.datum_check import check_datum
+from geo.services.extent import Bounds, bounds_of, read_extent
 from geo.services.repair_list import list_repairs, store_repairs
 from geo.storage.store import Store
 from geo.storage.transaction import Transaction
@@ -167,7 +168,7 @@ def import_layer(store: Store, path: Path, params: ImportParams, progress: Progr
         unmapped=layer.choice.unmapped,
         dropped=layer.choice.personal,
         moved_area_m2=layer.repaired.moved_area_m2,
-        bounds=cast("tuple[float, float, float, float]", tuple(float(v) for v in layer.frame.total_bounds)),
+        bounds=bounds_of(layer.frame.geometry.to_numpy()),
         findings=layer.findings,
     )
     progress("Storing", 0.7)
@@ -289,16 +290,12 @@ def _project_for(store: Store, source: SourceLayer, params: ImportParams) -> Pro
     return project
 
 
-def _extent(store: Store) -> tuple[float, float, float, float] | None:
-    """Return the bounds of what the project's communities, cells and streets cover, or None."""
+def _extent(store: Store) -> Bounds | None:
+    """Return the bounds of what the project covers, or None."""
     if not store.exists():
         return None
     with store.begin() as transaction:
-        for table in ("community", "cell", "street"):
-            frame = transaction.read(table)
-            if len(frame):
-                return cast("tuple[float, float, float, float]", tuple(frame.total_bounds))
-    return None
+        return read_extent(transaction)
 
 
 def _taken(store: Store, params: ImportParams, table: str) -> set[str]:

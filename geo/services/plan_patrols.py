@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from geo.algorithms.network.connect import strong_part
 from geo.algorithms.network.snap import nearest_nodes
-from geo.algorithms.partition.attach import middles_of
+from geo.algorithms.partition.attach import places_of
 from geo.algorithms.routing.check import check_plan
 from geo.algorithms.routing.legs import leg_frame, route_frame, visit_frame
 from geo.algorithms.routing.solve import SolveParams, solve
@@ -221,7 +221,7 @@ def _required_edges(
         chosen = by_risk | chosen if params.required_classes else by_risk
     if area is not None:
         shapely.prepare(area)
-        chosen &= shapely.intersects(area, middles_of(edges))
+        chosen &= shapely.intersects(area, places_of(edges))
     return np.flatnonzero(chosen)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from geo.algorithms.partition.coverage import border_pieces
 from geo.algorithms.partition.overlay import SnapParams
 from geo.algorithms.partition.tiles import Layers
 from geo.algorithms.zoning.codes import find_scheme
@@ -19,17 +20,11 @@ from geo.algorithms.zoning.sources import COMMUNITY
 from geo.algorithms.zoning.succession import FormerCells
 from geo.algorithms.zoning.unify import NO_AMOUNTS, Surroundings, Unified, UnifyParams, unify_zonings
 from geo.errors import MissingLayerError
+from geo.services.extent import bounds_of
 from geo.services.unify_inputs import read_amounts
 from geo.storage.transaction import Transaction
 
-Bounds = tuple[float, float, float, float]
 _FIRST_REACH_M = 150.0
-
-
-def bounds_of(polygons: Sequence[shapely.Geometry] | NDArray[np.object_], reach_m: float = 0.0) -> Bounds:
-    """Return the bounds of polygons, grown on all sides."""
-    west, south, east, north = shapely.total_bounds(np.asarray(polygons, dtype=object))
-    return float(west - reach_m), float(south - reach_m), float(east + reach_m), float(north + reach_m)
 
 
 @dataclass(frozen=True)
@@ -83,22 +78,12 @@ def find_changed_borders(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> l
     shapes = [dict(zip(frame["code"], frame.geometry, strict=True)) for frame in (before, after)]
     places = []
     for code in sorted({*shapes[0], *shapes[1]}):
-        one, other = (_pieces(found.get(code)) for found in shapes)
+        one, other = (border_pieces(found[code]) if code in found else set() for found in shapes)
         if code in shapes[0] and code in shapes[1]:
             one, other = one - other, other - one
         if changed := sorted(one | other):
             places.append(shapely.multilinestrings(np.array(changed).reshape(-1, 2, 2)))
     return places
-
-
-def _pieces(shape: shapely.Geometry | None) -> set[tuple[float, ...]]:
-    """Return the straight pieces of a border, each from its western end."""
-    if shape is None:
-        return set()
-    xy, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(shape)), return_index=True)
-    inner = np.flatnonzero(ring[1:] == ring[:-1])
-    ends = [sorted((tuple(xy[i]), tuple(xy[i + 1]))) for i in inner]
-    return {(*low, *high) for low, high in ends if low != high}
 
 
 def find_touched(
@@ -156,7 +141,7 @@ def read_touched(
     """Read the communities to be unified again, and all polygons about them and about other places of theirs."""
     ground = transaction.read("community", where={"code": list(codes)}).geometry.to_numpy()
     around, _ = _read_around(transaction, params, np.array([*ground, *places], dtype=object))
-    return Touched(tuple(codes), around.zonings, around.communities, np.array(places, dtype=object))
+    return replace(around, codes=tuple(codes), places=np.array(places, dtype=object))
 
 
 def _read_around(transaction: Transaction, params: UnifyParams, places: NDArray[np.object_]) -> tuple[Touched, float]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo.algorithms.partition.attach import places_of
 from geo.algorithms.zoning.compose import Amounts
 from geo.algorithms.zoning.succession import FormerCells
 from geo.algorithms.zoning.unify import Unified
@@ -98,7 +99,7 @@ def read_amounts(transaction: Transaction, bbox: tuple[float, float, float, floa
     buildings, incidents = transaction.read("building", bbox=bbox), transaction.read("incident", bbox=bbox)
     points, values = {}, {}
     if len(buildings):
-        points["households"] = shapely.point_on_surface(buildings.geometry.to_numpy())
+        points["households"] = places_of(buildings)
         values["households"] = buildings["households"].fillna(0).to_numpy(dtype=np.float64)
     if len(incidents):
         points["workload"] = incidents.geometry.to_numpy()

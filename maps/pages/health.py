@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import geopandas as gpd
+
 from geo.model.frames import empty_frame
 from geo.model.view import ProjectView
 from maps.base import community_layer, label_layer, street_layer
@@ -53,6 +55,13 @@ class Complaint:
     note: Phrase
     rows: Sequence[tuple[Phrase, Phrase, str]]
     layer: str
+
+
+def _counted(
+    key: str, title: Phrase, frame: gpd.GeoDataFrame, note: Phrase, rows: Sequence[tuple[Phrase, Phrase, str]]
+) -> Complaint:
+    """Return a complaint whose figure is the number of places, on a layer of its own name."""
+    return Complaint(key, title, len(frame), verbatim(count_text(len(frame))), note, rows, key)
 
 
 def compose(view: ProjectView, encoder: Encoder) -> Scene:
@@ -138,15 +147,7 @@ def _small_cells(view: ProjectView, encoder: Encoder) -> list[tuple[Complaint, l
         for row in records(frame.head(LISTED))
     ]
     title = phrase("Cells as small as slivers")
-    complaint = Complaint(
-        "small",
-        title,
-        len(frame),
-        verbatim(count_text(len(frame))),
-        phrase("below the limits of slivers"),
-        rows,
-        "small",
-    )
+    complaint = _counted("small", title, frame, phrase("below the limits of slivers"), rows)
     columns = {
         "name": list(frame["name"]),
         "code": list(frame["code"]),
@@ -175,14 +176,8 @@ def _slivers(view: ProjectView, encoder: Encoder) -> list[tuple[Complaint, list[
         for row in records(frame.head(LISTED))
     ]
     title, area_m2 = phrase("Slivers dissolved"), float(frame["area_m2"].sum())
-    complaint = Complaint(
-        "sliver",
-        title,
-        len(frame),
-        verbatim(count_text(len(frame))),
-        phrase("{area} joined a neighbouring cell", area=area_text(area_m2)),
-        rows,
-        "sliver",
+    complaint = _counted(
+        "sliver", title, frame, phrase("{area} joined a neighbouring cell", area=area_text(area_m2)), rows
     )
     part = frame.head(DRAWN)
     columns = {
@@ -215,14 +210,8 @@ def _buildings(view: ProjectView, encoder: Encoder) -> list[tuple[Complaint, lis
         for row in records(frame.fillna({"name": "", "households": 0}).head(LISTED))
     ]
     title = phrase("Buildings in no cell")
-    complaint = Complaint(
-        "building",
-        title,
-        len(frame),
-        verbatim(count_text(len(frame))),
-        phrase("{number} households in them", number=count_text(households)),
-        rows,
-        "building",
+    complaint = _counted(
+        "building", title, frame, phrase("{number} households in them", number=count_text(households)), rows
     )
     part = frame.head(DRAWN)
     names = [name or nameless for name in part["name"].fillna("")]
@@ -239,15 +228,7 @@ def _facilities(view: ProjectView, encoder: Encoder) -> list[tuple[Complaint, li
     frame = places.outside(view, "facility")
     rows = [(verbatim(row["name"]), label("facility", row["kind"]), "") for row in records(frame.head(LISTED))]
     title, total = phrase("Facilities in no cell"), len(view.frames["facility"])
-    complaint = Complaint(
-        "facility",
-        title,
-        len(frame),
-        verbatim(count_text(len(frame))),
-        phrase("of {number}", number=count_text(total)),
-        rows,
-        "facility",
-    )
+    complaint = _counted("facility", title, frame, phrase("of {number}", number=count_text(total)), rows)
     part = frame.head(DRAWN)
     columns = {
         "name": list(part["name"]),

@@ -133,6 +133,7 @@ def import_rows(view: ProjectView) -> list[dict[str, Any]]:
             continue
         held[key] -= report["rows_stored"]
         title: Phrase = verbatim(names[key]) if report["kind"] == "zoning" else label("table", key)
+        findings = [row for row in list_findings(report, view.project.epsg) if row["severity"] != "note"]
         rows.append(
             {
                 "title": title,
@@ -140,14 +141,8 @@ def import_rows(view: ProjectView) -> list[dict[str, Any]]:
                 "read": report["rows_read"],
                 "left_out": report["rows_read"] - report["rows_stored"],
                 "moved_m2": report["moved_area_m2"],
-                "findings": [row for row in list_findings(report, view.project.epsg) if row["severity"] != "note"],
-                "misplaced": [
-                    row
-                    for row, finding in zip(
-                        list_findings(report, view.project.epsg), report.get("findings") or (), strict=True
-                    )
-                    if finding.get("code") in MISPLACED
-                ],
+                "findings": findings,
+                "misplaced": [row for row in findings if row["code"] in MISPLACED],
             }
         )
     return rows[::-1]

@@ -28,9 +28,14 @@ def attach_points(
     return result
 
 
-def middles_of(lines: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    """Return the point half-way along each line; shape (n,)."""
-    return np.asarray(shapely.line_interpolate_point(lines.geometry.to_numpy(), 0.5, normalized=True), dtype=object)
+def places_of(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    """Return the point at which each feature counts: itself, the middle of a line, or a point inside an area."""
+    geometry: NDArray[np.object_] = frame.geometry.to_numpy()
+    places = geometry.copy()
+    dimension = shapely.get_dimensions(geometry)
+    places[dimension == 1] = shapely.line_interpolate_point(geometry[dimension == 1], 0.5, normalized=True)
+    places[dimension == 2] = shapely.point_on_surface(geometry[dimension == 2])
+    return places
 
 
 def attach_lines(lines: NDArray[np.object_], polygons: NDArray[np.object_]) -> pd.DataFrame:

@@ -39,6 +39,8 @@ def union_coverage(polygons: NDArray[np.object_]) -> shapely.Geometry:
     GEOS compares the areas before and after, and takes long strips a few nanometres wide for overlaps; these are united as
     any polygons are.
     """
+    if len(polygons) == 1:
+        return polygons[0]
     try:
         return shapely.coverage_union_all(polygons)
     except shapely.GEOSException:
@@ -47,13 +49,14 @@ def union_coverage(polygons: NDArray[np.object_]) -> shapely.Geometry:
 
 def _matched_length(one: shapely.Geometry, other: shapely.Geometry) -> float:
     """Return the length of the pieces of border that two polygons have in common, vertex by vertex."""
-    common = _pieces(one) & _pieces(other)
-    return sum(float(np.hypot(a[0] - b[0], a[1] - b[1])) for a, b in (tuple(piece) for piece in common))
+    return sum(float(np.hypot(c - a, d - b)) for a, b, c, d in border_pieces(one) & border_pieces(other))
 
 
-def _pieces(polygon: shapely.Geometry) -> set[frozenset[tuple[float, float]]]:
+def border_pieces(polygon: shapely.Geometry) -> set[tuple[float, float, float, float]]:
+    """Return the straight pieces of a border as x, y, x, y, each from its western (then southern) end."""
     rings = shapely.get_rings(shapely.get_parts(polygon))
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     inner = np.flatnonzero(ring[1:] == ring[:-1])
     points = [(float(x), float(y)) for x, y in xy]
-    return {frozenset((points[i], points[i + 1])) for i in inner if points[i] != points[i + 1]}
+    ends = (sorted((points[i], points[i + 1])) for i in inner)
+    return {(*low, *high) for low, high in ends if low != high}

@@ -102,11 +102,16 @@ def _number(xy: Floats) -> tuple[Ints, Floats]:
     return number.astype(np.int64), xy[first]
 
 
+def starts_run(values: Ints) -> NDArray[np.bool_]:
+    """Return where a run of equal values starts; shape as the values."""
+    return np.r_[True, values[1:] != values[:-1]] if len(values) else np.empty(0, dtype=bool)
+
+
 def _following(ring: Ints) -> Ints:
     """Return the next corner of each corner; rings are runs of equal numbers."""
     following = np.arange(1, len(ring) + 1)
     if len(ring):
-        starts = np.flatnonzero(np.r_[True, ring[1:] != ring[:-1]])
+        starts = np.flatnonzero(starts_run(ring))
         following[np.r_[starts[1:], len(ring)] - 1] = starts
     return following
 
@@ -160,7 +165,7 @@ def _kept_before(keep: NDArray[np.bool_], ring: Ints) -> Ints:
     """Return the last corner before each one, round its ring, that is kept; the ring's first one where none is."""
     kept = np.where(keep, np.arange(len(keep)), -1)
     last = np.maximum.accumulate(kept)
-    starts = np.flatnonzero(np.r_[True, ring[1:] != ring[:-1]])
+    starts = np.flatnonzero(starts_run(ring))
     last_of_ring = np.maximum(np.maximum.reduceat(kept, starts), starts)
     return np.where(last < starts[ring], last_of_ring[ring], last)
 

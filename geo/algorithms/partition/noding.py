@@ -23,6 +23,7 @@ from geo.algorithms.partition.linework import (
     distance_along,
     find_segments,
     insert_vertices,
+    starts_run,
     unite_vertices,
 )
 from geo.errors import GeometryError
@@ -83,7 +84,7 @@ def _unite_near(linework: Linework, tolerance_m: float) -> Linework:
     group = group_connected(len(used), pairs[:, 0], pairs[:, 1])
     xy = linework.xy[used]
     order = np.lexsort((xy[:, 1], xy[:, 0], group))
-    leader = order[np.r_[True, group[order][1:] != group[order][:-1]]]
+    leader = order[starts_run(group[order])]
     into = np.arange(len(linework.xy))
     into[used] = used[leader[group]]
     return unite_vertices(linework, into)

@@ -32,6 +32,7 @@ from geo.algorithms.partition.linework import (
     find_segments,
     insert_vertices,
     move_vertices,
+    starts_run,
     unite_vertices,
 )
 from geo.errors import ParameterError
@@ -160,7 +161,7 @@ def _follow(
     leading = (ranks.segment[near.segment] < ranks.vertex[near.vertex]) & ~stays[near.vertex]
     vertex, segment, distance = near.vertex[leading], near.segment[leading], near.distance[leading]
     order = np.lexsort((segment, distance, ranks.layer[ranks.segment[segment]], vertex))
-    first = order[np.r_[True, vertex[order][1:] != vertex[order][:-1]]] if len(order) else order
+    first = order[starts_run(vertex[order])]
     vertex, segment = vertex[first], segment[first]
     corner = _leading_corners(linework, segments, ranks, tolerance)
     corner[stays] = NONE

@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.algorithms.components import group_connected
-from geo.algorithms.partition.linework import Floats, Ints
+from geo.algorithms.partition.linework import Floats, Ints, starts_run
 
 OUTSIDE = -1
 """Number that stands for the endless face."""
@@ -87,8 +87,7 @@ def _turn_left(xy: Floats, origin: Ints) -> Ints:
     direction = xy[target] - xy[origin]
     order = np.lexsort((np.arctan2(direction[:, 1], direction[:, 0]), origin))
     ordered = origin[order]
-    first = np.r_[True, ordered[1:] != ordered[:-1]]
-    starts = np.flatnonzero(first)
+    starts = np.flatnonzero(starts_run(ordered))
     before = np.arange(-1, len(order) - 1)
     before[starts] = np.r_[starts[1:], len(order)] - 1
     clockwise = np.empty(len(order), dtype=np.int64)
@@ -118,7 +117,7 @@ def _simple_rings(vertex: Ints, walk: Ints) -> _Rings:
     pinched[walk[sorted_pair][1:][twice]] = True
     simple = ~pinched[walk]
     pieces, owners = [vertex[simple]], [walk[simple]]
-    changes = [np.r_[True, walk[simple][1:] != walk[simple][:-1]] if simple.any() else np.empty(0, dtype=bool)]
+    changes = [starts_run(walk[simple])]
     for number in np.flatnonzero(pinched):
         start, stop = np.searchsorted(walk, (number, number + 1))
         for loop in _loops(vertex[start:stop].tolist()):
@@ -148,7 +147,7 @@ def _loops(vertices: list[int]) -> list[list[int]]:
 
 def _signed_areas(xy: Floats, rings: _Rings) -> Floats:
     """Return the areas of rings, negative where they run clockwise."""
-    starts = np.flatnonzero(np.r_[True, rings.ring[1:] != rings.ring[:-1]])
+    starts = np.flatnonzero(starts_run(rings.ring))
     following = np.arange(1, len(rings.ring) + 1)
     following[np.r_[starts[1:], len(rings.ring)] - 1] = starts
     here = xy[rings.vertex] - xy[rings.vertex[starts]][rings.ring]

@@ -23,7 +23,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo.algorithms.components import group_connected
+from geo.algorithms.components import group_connected, split_groups
 from geo.algorithms.partition.coverage import union_coverage
 from geo.algorithms.partition.overlay import OUTSIDE, Borders
 from geo.algorithms.partition.slivers import Pieces, SliverParams, SliverResult, dissolve_slivers
@@ -232,10 +232,6 @@ def _problem(mosaic: Mosaic, groups: NDArray[np.int64], amounts: Amounts) -> tup
 
 def _dissolve(polygons: NDArray[np.object_], groups: NDArray[np.int64]) -> NDArray[np.object_]:
     """Return the union of the faces of each group."""
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    result = np.empty(len(starts), dtype=object)
-    for number, members in enumerate(np.split(order, starts[1:])):
-        result[number] = polygons[members[0]] if len(members) == 1 else union_coverage(polygons[members])
-    normal: NDArray[np.object_] = shapely.normalize(result)
+    unions = [union_coverage(polygons[members]) for members in split_groups(groups)]
+    normal: NDArray[np.object_] = shapely.normalize(np.array(unions, dtype=object))
     return normal

@@ -26,7 +26,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo.algorithms.components import group_connected
+from geo.algorithms.components import group_connected, split_groups
 from geo.algorithms.partition.coverage import union_coverage
 from geo.algorithms.partition.overlay import NO_CELL, OUTSIDE
 from geo.algorithms.zoning.mosaic import Mosaic
@@ -102,9 +102,7 @@ def find_conflicts(
 
 
 def _unions(polygons: NDArray[np.object_], found: list[_Disputed]) -> NDArray[np.object_]:
-    unions = [
-        polygons[piece.faces[0]] if len(piece.faces) == 1 else union_coverage(polygons[piece.faces]) for piece in found
-    ]
+    unions = [union_coverage(polygons[piece.faces]) for piece in found]
     parts, owner = shapely.get_parts(shapely.normalize(np.array(unions, dtype=object)), return_index=True)
     multi: NDArray[np.object_] = shapely.multipolygons(parts, indices=owner)
     return multi
@@ -124,19 +122,10 @@ def _add_facilities(frame: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame) -> No
 
 def _keys(frame: gpd.GeoDataFrame) -> pd.Series:
     """Return a key for each conflict: kind, community, cells, and a number from the south-west where these are alike."""
-    sides = [frame[name].fillna("").astype(str) for name in ("zoning_a", "cell_a", "zoning_b", "cell_b")]
-    key = (
-        frame["kind"]
-        + "|"
-        + frame["community_code"]
-        + "|"
-        + sides[0]
-        + ":"
-        + sides[1]
-        + "|"
-        + sides[2]
-        + ":"
-        + sides[3]
+    parts = frame[["kind", "community_code", "zoning_a", "cell_a", "zoning_b", "cell_b"]].fillna("")
+    rows = parts.itertuples(index=False, name=None)
+    key = pd.Series(
+        [f"{kind}|{place}|{a}:{mine}|{b}:{theirs}" for kind, place, a, mine, b, theirs in rows], frame.index
     )
     bounds = frame.geometry.bounds.round(6)
     order = np.lexsort((bounds["miny"], bounds["minx"], key))
@@ -213,9 +202,7 @@ class _Finder:
         linked = chosen[first] & chosen[second] & (label[first] == label[second]).all(axis=1)
         groups = group_connected(len(chosen), first[linked], second[linked])
         faces = np.flatnonzero(chosen)
-        order = faces[np.argsort(groups[faces], kind="stable")]
-        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-        return np.split(order, starts[1:])
+        return [faces[members] for members in split_groups(groups[faces])]
 
     def describe(self, piece: _Disputed) -> dict[str, Any]:
         """Return the row of the frame for a piece, without what is measured on its polygon."""
