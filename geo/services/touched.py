@@ -118,10 +118,9 @@ def find_touched(
         raise MissingLayerError("Cells can be edited one by one when communities were imported. Import them first.")
     codes: set[str] = set()
     if places:
-        around, reach = _read_around(transaction, params, np.array(places, dtype=object))
-        communities = around.communities.geometry.to_numpy()
-        near = shapely.dwithin(communities[:, None], np.array(places)[None, :], reach).any(axis=1)
-        codes = set(around.communities["code"][near])
+        around, boxes = _read_around(transaction, params, np.array(places, dtype=object))
+        near = shapely.STRtree(around.communities.geometry.to_numpy()).query(boxes, predicate="intersects")[1]
+        codes = set(around.communities["code"].iloc[np.unique(near)])
     held = transaction.read("lineage", where={"zoning_id": zoning_id, "source_code": before["code"].tolist()})
     cells = transaction.read("unified_cell", where={"code": sorted(set(held["cell_code"]))})
     codes |= set(cells["community_code"])
@@ -144,21 +143,22 @@ def read_touched(
     return replace(around, codes=tuple(codes), places=np.array(places, dtype=object))
 
 
-def _read_around(transaction: Transaction, params: UnifyParams, places: NDArray[np.object_]) -> tuple[Touched, float]:
-    """Read the polygons that can act on the overlay at some places, and return how far they can."""
+def _read_around(
+    transaction: Transaction, params: UnifyParams, places: NDArray[np.object_]
+) -> tuple[Touched, NDArray[np.object_]]:
+    """Read the polygons that can act on the overlay at some places, and return the boxes in which they do."""
     order = transaction.read("zoning")["zoning_id"].tolist()
-    reach = _FIRST_REACH_M
+    bbox = bounds_of(places, _FIRST_REACH_M)
     while True:
-        cells = transaction.read("cell", bbox=bounds_of(places, reach))
-        reaching = [*cells.geometry, *places]
-        communities = transaction.read("community", bbox=bounds_of(reaching))
+        cells = transaction.read("cell", bbox=bbox)
+        communities = transaction.read("community", bbox=bounds_of([*cells.geometry, *places]))
         zonings = {key: cells[cells["zoning_id"] == key].reset_index(drop=True) for key in order}
         layers = Layers((communities.geometry.to_numpy(), *(frame.geometry.to_numpy() for frame in zonings.values())))
-        needed = layers.reach(places, SnapParams(float(params.tolerance_m or 0.0)))
-        if needed <= reach:
+        boxes = shapely.box(*layers.boxes_around(places, SnapParams(float(params.tolerance_m or 0.0))).T)
+        if shapely.covers(shapely.box(*bbox), boxes).all():
             held = {key: frame for key, frame in zonings.items() if len(frame)}
-            return Touched((), held, communities, places), needed
-        reach = needed
+            return Touched((), held, communities, places), boxes
+        bbox = bounds_of([*boxes, shapely.box(*bbox)])
 
 
 def read_former(transaction: Transaction, codes: Sequence[str]) -> FormerCells:

@@ -18,6 +18,7 @@ from geo.algorithms.zoning.grouping import OptimiseParams
 from geo.algorithms.zoning.history import HistoryChange, continue_history
 from geo.algorithms.zoning.unify import Surroundings, Unified, UnifyParams
 from geo.algorithms.zoning.unify import unify_zonings as unify
+from geo.algorithms.zoning.workers import Workers, start_workers
 from geo.errors import CheckFailedError
 from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import Finding, UnifyReport
@@ -29,7 +30,7 @@ from geo.storage.transaction import Transaction
 
 __all__ = ["OptimiseParams", "SliverParams", "UnifyParams", "unify_zonings"]
 
-_CELLS_PER_PROCESS = 15_000
+_CELLS_PER_PROCESS = 5_000
 
 
 def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore_progress) -> UnifyReport:
@@ -45,16 +46,24 @@ def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore
         The independent check refused the result; nothing is stored.
     """
     with store.begin() as transaction:
+        processes = _processes(transaction.count("cell"), transaction.count("community"))
+    with start_workers(processes) as workers:  # they load while the inputs are read
+        report = _unify(store, params, workers, progress)
+    tell_stored(progress, "Unified")
+    return report
+
+
+def _unify(store: Store, params: UnifyParams, workers: Workers, progress: Progress) -> UnifyReport:
+    with store.begin() as transaction:
         stamp = inputs_stamp(transaction)
         inputs = read_inputs(transaction)
     findings = list(inputs.findings)
     scheme = find_scheme(params.scheme, inputs.project.code_prefix)
-    processes = _processes(sum(len(frame) for frame in inputs.zonings.values()), len(inputs.communities))
-    surroundings = Surroundings(inputs.amounts, inputs.former, inputs.resolutions_m, processes=processes)
+    surroundings = Surroundings(inputs.amounts, inputs.former, inputs.resolutions_m, workers=workers)
     unified = unify(inputs.zonings, inputs.communities, scheme, params, part_of(progress, 0.05, 0.6), surroundings)
     findings += misnamed_communities(unified, inputs.zonings, inputs.communities, params.nested_share)
     progress("Finding conflicts", 0.6)
-    conflicts, too_small = find_conflicts(unified, inputs.facilities, params)
+    conflicts, too_small = find_conflicts(unified, inputs.facilities, params, workers=workers)
     if too_small:
         message = "{count} disagreements are within the accuracy of drawing and are not listed."
         findings.append(Finding("small_conflicts", "note", message, too_small, context={"count": too_small}))
@@ -70,7 +79,6 @@ def unify_zonings(store: Store, params: UnifyParams, progress: Progress = ignore
         outside, outside_m = _store(transaction, unified, conflicts, change)
         report = _report(inputs, params, unified, conflicts, change, findings, check, outside, outside_m)
         transaction.save_report("unify", report.as_json())
-    tell_stored(progress, "Unified")
     return report
 
 
@@ -90,7 +98,7 @@ def require_passed(check: PartitionCheck) -> None:
 
 
 def _processes(cells: int, communities: int) -> int:
-    """Return how many processes pay: starting one takes about a second, the time for some thousands of cells."""
+    """Return how many processes pay: a further one takes about a second to load, beside the reading of the inputs."""
     return max(1, min(os.cpu_count() or 1, communities, cells // _CELLS_PER_PROCESS))
 
 

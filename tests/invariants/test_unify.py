@@ -35,6 +35,7 @@ from geo.algorithms.zoning.framing import frame_overlaps
 from geo.algorithms.zoning.grouping import OptimiseParams
 from geo.algorithms.zoning.parts import Wanted
 from geo.algorithms.zoning.unify import Surroundings, Unified, UnifyParams, unify_zonings
+from geo.algorithms.zoning.workers import start_workers
 from geo.model.frames import empty_frame
 
 
@@ -249,4 +250,5 @@ def test_several_processes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     whole = _tables(_city("atomic"))
     monkeypatch.setattr("geo.algorithms.zoning.parts._PART_CELLS", 40)
     assert _tables(_city("atomic")) == whole
-    assert _tables(_city("atomic", processes=2)) == whole
+    with start_workers(2) as workers:
+        assert _tables(_city("atomic", workers=workers)) == whole

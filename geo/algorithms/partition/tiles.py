@@ -34,40 +34,83 @@ class Layers:
     def __init__(self, layers: Sequence[NDArray[np.object_]]) -> None:
         self.layers = tuple(np.asarray(layer, dtype=object) for layer in layers)
         self._trees = tuple(shapely.STRtree(layer) for layer in self.layers)
-        self._longest_m = tuple(_longest_pieces(layer) for layer in self.layers)
 
     def around(self, places: NDArray[np.object_], params: SnapParams) -> tuple[Ints, ...]:
         """Return the rows of the polygons of each layer that can act on the overlay at some places."""
-        return self.meeting(places, self.reach(places, params))
+        return self._follow(places, params)[0]
 
-    def reach(self, places: NDArray[np.object_], params: SnapParams) -> float:
-        """Return how far away polygons can act on the overlay at some places, m.
+    def boxes_around(self, places: NDArray[np.object_], params: SnapParams) -> Floats:
+        """Return boxes outside of which nothing can act on the overlay at some places.
 
-        A vertex follows a piece of border, whose ends follow others in turn; each link of such a chain reaches as far as a
-        piece is long.
+        Returns
+        -------
+        ndarray
+            Shape (b, 4): min x, min y, max x, max y.
         """
-        least = max(_REACH * params.tolerance_m, _MIN_REACH_M)
-        near = self.meeting(places, least)
-        longest = max(
-            (lengths[rows].max(initial=0.0) for lengths, rows in zip(self._longest_m, near, strict=True)), default=0.0
-        )
-        return least + MAX_CHAIN * (least + float(longest))
+        return self._follow(places, params)[1]
 
     def meeting(self, places: NDArray[np.object_], reach: float) -> tuple[Ints, ...]:
         """Return the rows of the polygons of each layer whose bounds meet those of some places, grown by a distance."""
-        boxes = shapely.box(*(shapely.bounds(places) + np.array([-reach, -reach, reach, reach])).T)
+        boxes = _diagonals(_grown(places, reach))
         return tuple(np.unique(tree.query(boxes)[1]) for tree in self._trees)
 
+    def _follow(self, places: NDArray[np.object_], params: SnapParams) -> tuple[tuple[Ints, ...], Floats]:
+        """Return the polygons that can act on some places, and the boxes in which they do.
 
-def _longest_pieces(layer: NDArray[np.object_]) -> Floats:
-    """Return the length of the longest piece of border of each polygon, m."""
-    xy, polygon = shapely.get_coordinates(layer, return_index=True)
-    rings = shapely.get_num_coordinates(shapely.get_rings(shapely.get_parts(layer)))
-    steps = np.hypot(*(xy[1:] - xy[:-1]).T)
-    steps[np.cumsum(rings)[:-1] - 1] = 0.0  # from one ring to the next
-    longest = np.zeros(len(layer))
-    np.maximum.at(longest, polygon[1:], steps)
-    return longest
+        A vertex follows a piece of border, whose ends follow others in turn: the pieces that reach into the places act
+        there, those that reach into the boxes of these pieces act on them, and so on along the chain.
+        """
+        least = max(_REACH * params.tolerance_m, _MIN_REACH_M)
+        ground = _grown(places, least)
+        at_rim = pieces_of(shapely.union_all(shapely.box(*ground.T)))
+        rows = list(self.meeting(places, least))
+        crossing = [np.unique(tree.query(at_rim)[1]) for tree in self._trees]
+        within = [np.setdiff1d(*pair) for pair in zip(rows, crossing, strict=True)]
+        boxes = [ground]
+        reaching, _ = self._pieces_meeting(at_rim, within)
+        for _ in range(MAX_CHAIN):
+            boxes.append(np.unique(reaching, axis=0) + np.array([-least, -least, least, least]))
+            reaching, found = self._pieces_meeting(_diagonals(boxes[-1]), within)
+            rows = [np.union1d(*pair) for pair in zip(rows, found, strict=True)]
+        return tuple(rows), np.concatenate(boxes)
+
+    def _pieces_meeting(self, boxes: NDArray[np.object_], but: Sequence[Ints]) -> tuple[Floats, list[Ints]]:
+        """Return the bounds of the pieces of border that meet some boxes, and the rows of the polygons with them."""
+        tree = shapely.STRtree(boxes)
+        pieces, rows = [np.empty((0, 4))], []
+        for layer, polygons in enumerate(self.layers):
+            near = np.setdiff1d(self._trees[layer].query(boxes)[1], but[layer])
+            bounds, owner = _pieces(polygons[near])
+            meets = np.unique(tree.query(_diagonals(bounds))[0])
+            pieces.append(bounds[meets])
+            rows.append(near[np.unique(owner[meets])])
+        return np.concatenate(pieces), rows
+
+
+def _diagonals(boxes: Floats) -> NDArray[np.object_]:
+    """Return lines with the bounds of boxes: quicker made than polygons."""
+    lines: NDArray[np.object_] = shapely.linestrings(boxes.reshape(-1, 2, 2))
+    return lines
+
+
+def _grown(places: NDArray[np.object_], reach: float) -> Floats:
+    bounds: Floats = shapely.bounds(places) + np.array([-reach, -reach, reach, reach])
+    return bounds[~np.isnan(bounds).any(axis=1)]
+
+
+def pieces_of(polygon: shapely.Geometry) -> NDArray[np.object_]:
+    """Return lines with the bounds of the pieces of a polygon's border."""
+    return _diagonals(_pieces(np.array([polygon], dtype=object))[0])
+
+
+def _pieces(polygons: NDArray[np.object_]) -> tuple[Floats, Ints]:
+    """Return the bounds of each piece of border of some polygons, and the polygon that has it."""
+    parts, polygon = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    joined = np.flatnonzero(ring[1:] == ring[:-1])
+    one, other = xy[joined], xy[joined + 1]
+    return np.column_stack((np.minimum(one, other), np.maximum(one, other))), polygon[part[ring[joined]]]
 
 
 def overlay_rows(layers: Sequence[NDArray[np.object_]], rows: Sequence[Ints], params: SnapParams) -> Faces:

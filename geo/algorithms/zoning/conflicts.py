@@ -33,6 +33,7 @@ from geo.algorithms.zoning.mosaic import Mosaic
 from geo.algorithms.zoning.nesting import Homes, find_homes, find_strays
 from geo.algorithms.zoning.sources import COMMUNITY, Sources
 from geo.algorithms.zoning.unify import Unified, UnifyParams
+from geo.algorithms.zoning.workers import Workers
 from geo.model.frames import SCHEMAS, empty_frame
 
 _GAP_COMMUNITY_SHARE = 0.5
@@ -57,7 +58,11 @@ class _Disputed:
 
 
 def find_conflicts(
-    unified: Unified, facilities: gpd.GeoDataFrame, params: UnifyParams, overlaps: pd.DataFrame | None = None
+    unified: Unified,
+    facilities: gpd.GeoDataFrame,
+    params: UnifyParams,
+    overlaps: pd.DataFrame | None = None,
+    workers: Workers | None = None,
 ) -> tuple[gpd.GeoDataFrame, int]:
     """Return the ``conflict`` frame, largest area first, and how many were too small to list.
 
@@ -71,6 +76,8 @@ def find_conflicts(
         Limits.
     overlaps
         Which polygons hold common ground in all communities, when ``unified`` has only some.
+    workers
+        Share the measuring; None for this process alone.
     """
     sources, mosaic = unified.sources, unified.part.mosaic
     areas = [shapely.area(polygons) for polygons in sources.polygons]
@@ -86,7 +93,8 @@ def find_conflicts(
     large = (area >= params.min_conflict_area_m2) | (kinds == "overlap")
     offset = np.zeros(len(found))
     step = np.maximum(_OFFSET_STEP * 2 * area / np.maximum(shapely.length(polygons), 1e-9), _LEAST_OFFSET_STEP_M)
-    offset[large] = 2 * shapely.length(shapely.maximum_inscribed_circle(polygons[large], step[large]))
+    circles = (workers or Workers()).share_out(shapely.maximum_inscribed_circle, polygons[large], step[large])
+    offset[large] = 2 * shapely.length(circles)
     large &= (offset >= params.min_conflict_width_m) | (kinds == "overlap")
     rows = [finder.describe(piece) for piece, listed in zip(found, large, strict=True) if listed]
     frame = gpd.GeoDataFrame(pd.DataFrame(rows), geometry=polygons[large], crs=crs)
@@ -144,6 +152,7 @@ class _Finder:
         self.homes = homes
         self.members = mosaic.faces.members
         self.codes = [sources.codes(layer) for layer in range(len(sources.layer_ids))]
+        self._names = sources.communities["name"].to_numpy(dtype=object)
         borders = mosaic.faces.borders
         ends = np.concatenate((borders.first, borders.second))
         inner = np.flatnonzero(ends != OUTSIDE)
@@ -216,7 +225,7 @@ class _Finder:
             "zoning_b": None if piece.layer_b == NO_CELL else self.sources.layer_ids[piece.layer_b],
             "cell_b": self._code(piece.layer_b, piece.row_b),
             "community_code": str(self.codes[0][community]),
-            "community_name": str(self.sources.communities["name"].iloc[community]),
+            "community_name": str(self._names[community]),
             "length_m": length,
             "suggestion": suggestion,
         }

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from geo.algorithms.partition.coverage import union_coverage
 from geo.algorithms.partition.overlay import NO_CELL, OUTSIDE, Borders, Faces, SnapParams, Sweeps
-from geo.algorithms.partition.tiles import Layers, overlay_rows
+from geo.algorithms.partition.tiles import Layers, overlay_rows, pieces_of
 
 _TOUCH_M = 0.01
 _ROUGH_M = 1e-3
@@ -78,7 +78,7 @@ def find_outside(layers: Layers, params: SnapParams, places: NDArray[np.object_]
     everywhere = tuple(np.arange(len(layer)) for layer in polygons)
     near = everywhere if places is None else layers.meeting(places, _TOUCH_M)
     pairs = zip(polygons[1:], near[1:], strict=True)
-    reaching = [rows[~shapely.covered_by(layer[rows], covered)] for layer, rows in pairs]
+    reaching = [rows[~_covered(layer[rows], covered)] for layer, rows in pairs]
     if not any(len(row) for row in reaching):
         return Adopted(np.empty(0, dtype=object), np.empty(0, dtype=np.int64))
     reaching_out = np.concatenate([layer[row] for layer, row in zip(polygons[1:], reaching, strict=True)])
@@ -88,6 +88,15 @@ def find_outside(layers: Layers, params: SnapParams, places: NDArray[np.object_]
     faces = overlay_rows([layer[row] for layer, row in zip(polygons, rows, strict=True)], rows, params)
     outside = np.flatnonzero(faces.members[:, 0] == NO_CELL)
     return Adopted(faces.polygons[outside], _adopt(faces, outside, communities))
+
+
+def _covered(polygons: NDArray[np.object_], ground: shapely.Geometry) -> NDArray[np.bool_]:
+    """Return which polygons lie in some prepared ground; those away from its border are told by one of their corners."""
+    at_border = np.unique(shapely.STRtree(polygons).query(pieces_of(ground))[1])
+    first = shapely.get_point(shapely.get_exterior_ring(shapely.get_geometry(polygons, 0)), 0)
+    covered: NDArray[np.bool_] = shapely.intersects_xy(ground, shapely.get_x(first), shapely.get_y(first))
+    covered[at_border] = shapely.covered_by(polygons[at_border], ground)
+    return covered
 
 
 def _union(communities: NDArray[np.object_]) -> shapely.Geometry:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from os import getpid
 
 import numpy as np
 import shapely
@@ -19,12 +15,13 @@ from geo.algorithms.partition.tiles import Layers, plan_tiles
 from geo.algorithms.zoning.compose import Amounts, Composed, ComposeParams, compose_cells
 from geo.algorithms.zoning.mosaic import Adopted, Mosaic, find_outside, join_mosaics, overlay_part
 from geo.algorithms.zoning.sources import Sources
+from geo.algorithms.zoning.workers import Workers
 from geo.model.progress import Progress, ignore_progress
 
-_AHEAD = 2
-"""Parts handed to each further process at a time, so that it never waits."""
 _PART_CELLS = 3_000
 """Source cells of a part: large enough that its rim costs little, small enough for memory and for progress."""
+_PARTS_EACH = 6
+"""Parts for each process at the least when several share them, so that they end together."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def unify_parts(
     snap: SnapParams,
     amounts: Amounts,
     wanted: Wanted | None = None,
-    processes: int = 1,
+    workers: Workers | None = None,
     progress: Progress = ignore_progress,
 ) -> UnifiedPart:
     """Unify the zonings in all communities, or in some.
@@ -95,8 +92,8 @@ def unify_parts(
         Households and workload for the optimised policy.
     wanted
         Communities to unify; None for all. What comes out for a community does not depend on this choice.
-    processes
-        Processes that share the parts.
+    workers
+        Processes that share the parts; None for this one alone.
     progress
         Told how far it is; may raise to stop.
 
@@ -110,9 +107,10 @@ def unify_parts(
     rows = np.arange(len(layers.layers[0])) if wanted is None else wanted.rows
     places = None if wanted is None else np.concatenate((layers.layers[0][rows], wanted.places))
     adopted = find_outside(layers, snap, places)
-    tasks = _tasks(sources, layers, adopted, rows, params, snap, amounts)
+    crew = workers or Workers()
+    tasks = _tasks(sources, layers, adopted, rows, params, snap, amounts, crew.count)
     results: list[_Result] = []
-    for result in _run(tasks, processes):
+    for result in crew.run(_run_task, tasks):
         results.append(result)
         progress("Overlaying the borders", 0.05 + 0.9 * len(results) / len(tasks))
     return _join(sources, results)
@@ -146,14 +144,16 @@ def _tasks(
     params: ComposeParams,
     snap: SnapParams,
     amounts: Amounts,
+    processes: int,
 ) -> list[_Task]:
     communities = layers.layers[0][wanted]
     weights = np.ones(len(wanted), dtype=np.int64)
     for layer in layers.layers[1:]:
         weights += np.bincount(shapely.STRtree(communities).query(layer)[1], minlength=len(wanted))
     keys = sources.codes(0).tolist()
+    limit = _PART_CELLS if processes == 1 else min(_PART_CELLS, int(weights.sum()) // (_PARTS_EACH * processes) + 1)
     tasks = []
-    for tile in plan_tiles(communities, weights, _PART_CELLS):
+    for tile in plan_tiles(communities, weights, limit):
         rows = wanted[tile]
         mine = np.isin(adopted.community, rows)
         ground = np.concatenate((layers.layers[0][rows], adopted.polygons[mine]))
@@ -171,7 +171,7 @@ def _tasks(
                 keys,
             )
         )
-    return tasks
+    return sorted(tasks, key=lambda task: -len(task.wanted))
 
 
 def _within(amounts: Amounts, ground: NDArray[np.object_]) -> Amounts:
@@ -182,28 +182,6 @@ def _within(amounts: Amounts, ground: NDArray[np.object_]) -> Amounts:
         {measure: amounts.points[measure][mask] for measure, mask in inside.items()},
         {measure: amounts.values[measure][mask] for measure, mask in inside.items()},
     )
-
-
-def _run(tasks: Sequence[_Task], processes: int) -> Iterator[_Result]:
-    """Yield the results as they come; this process takes part, and hands parts to others once they have started."""
-    waiting = deque(sorted(tasks, key=lambda task: -len(task.wanted)))
-    others = min(processes, len(tasks)) - 1
-    if not others:
-        yield from map(_run_task, waiting)
-        return
-    with ProcessPoolExecutor(others, mp_context=get_context("spawn")) as pool:
-        started = pool.submit(getpid)
-        running: set[Future[_Result]] = set()
-        try:
-            while waiting or running:
-                while waiting and started.done() and len(running) < _AHEAD * others:
-                    running.add(pool.submit(_run_task, waiting.popleft()))
-                if waiting:
-                    yield _run_task(waiting.pop())
-                done, running = wait(running, 0 if waiting else None, FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 @without_collection()

@@ -25,6 +25,7 @@ from geo.algorithms.zoning.nesting import sum_overlaps
 from geo.algorithms.zoning.parts import UnifiedPart, Wanted, unify_parts
 from geo.algorithms.zoning.sources import Sources, arrange_sources
 from geo.algorithms.zoning.succession import FormerCells
+from geo.algorithms.zoning.workers import Workers
 from geo.errors import ParameterError
 from geo.model.progress import Progress, ignore_progress, part_of
 
@@ -99,15 +100,15 @@ class Surroundings:
         Step of the coordinates of the layers as their files write them.
     wanted
         Communities to unify; None for all.
-    processes
-        Processes that share the work.
+    workers
+        Processes that share the work; None for this one alone.
     """
 
     amounts: Amounts = NO_AMOUNTS
     former: FormerCells | None = None
     resolutions_m: Sequence[float] = ()
     wanted: Wanted | None = None
-    processes: int = 1
+    workers: Workers | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def unify_zonings(
         SnapParams(tolerance_m),
         others.amounts,
         others.wanted,
-        others.processes,
+        others.workers,
         part_of(progress, 0.0, 0.8),
     )
     progress("Composing the cells", 0.8)

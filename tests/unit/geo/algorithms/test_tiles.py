@@ -9,7 +9,7 @@ import shapely
 
 from geo.algorithms.partition.overlay import Faces, SnapParams, overlay_layers
 from geo.algorithms.partition.snapping import MAX_CHAIN
-from geo.algorithms.partition.tiles import Layers, overlay_rows, plan_tiles
+from geo.algorithms.partition.tiles import Layers, overlay_rows, pieces_of, plan_tiles
 
 
 def grid(count: int, side: float, dx: float = 0.0) -> Any:
@@ -59,8 +59,16 @@ def test_faces_in_a_place_do_not_depend_on_what_lies_far_away() -> None:
         assert len(inside(part, grown)) >= 2
 
 
-def test_reach_follows_the_longest_piece_near_by() -> None:
-    """Four tolerances, and for each link of a chain as much again and a piece of 100 m; what is far away does not count."""
-    layers = Layers([grid(3, 100), np.array([shapely.box(5_000, 0, 9_000, 50)], dtype=object)])
-    assert layers.reach(layers.layers[0][[0]], SnapParams(1.0)) == 4 + MAX_CHAIN * (4 + 100)
-    assert layers.reach(layers.layers[1], SnapParams(1.0)) == 4 + MAX_CHAIN * (4 + 4_000)
+def test_boxes_follow_the_pieces_near_by() -> None:
+    """Four tolerances, then pieces of 100 m along the chain, each with as much around it; what is far away does not count."""
+    layers = Layers([grid(9, 100), np.array([shapely.box(5_000, 0, 9_000, 50)], dtype=object)])
+    boxes = layers.boxes_around(layers.layers[0][[0]], SnapParams(1.0))
+    reach = 100 * (1 + MAX_CHAIN) + 4.0
+    assert (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)) == (-4.0, -4.0, reach, reach)
+    assert layers.boxes_around(layers.layers[1], SnapParams(1.0)).tolist() == [[4_996.0, -4.0, 9_004.0, 54.0]]
+
+
+def test_pieces_of_one_polygon_are_not_joined_to_those_of_another() -> None:
+    """Two squares with a hole each, far apart: no piece is longer than a side."""
+    holed = [box.difference(box.buffer(-20)) for box in (shapely.box(0, 0, 100, 100), shapely.box(900, 0, 1_000, 100))]
+    assert shapely.length(pieces_of(shapely.MultiPolygon(holed))).max() == 100.0

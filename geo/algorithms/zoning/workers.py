@@ -1,0 +1,97 @@
+"""Processes and threads that share the work of unifying."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+_AHEAD = 2
+"""Tasks handed to each further process at a time, so that it never waits."""
+_PIECES_PER_THREAD = 8
+_LEAST_PIECE = 64
+"""A thread is not worth its start for fewer geometries."""
+
+
+class Workers:
+    """The present process and further ones.
+
+    Parameters
+    ----------
+    count
+        Processes that share the work, this one included.
+    pool
+        The further ones; None when there are none.
+    """
+
+    def __init__(self, count: int = 1, pool: ProcessPoolExecutor | None = None) -> None:
+        self.count = count
+        self._pool = pool
+        self._started = [pool.submit(_load) for _ in range(count - 1)] if pool is not None else []
+
+    def wait_until_started(self) -> None:
+        """Return when the further processes can take tasks."""
+        wait(self._started)
+
+    def run(self, task: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
+        """Yield the results of a function of the module level, in the order in which they come.
+
+        This process takes part, from the end of the tasks; it hands the first ones to the others once they have started.
+        """
+        waiting = deque(tasks)
+        running: set[Future[_Result]] = set()
+        try:
+            while waiting or running:
+                ready = sum(start.done() for start in self._started)
+                while self._pool is not None and len(waiting) > 1 and len(running) < _AHEAD * ready:
+                    running.add(self._pool.submit(task, waiting.popleft()))
+                if waiting:
+                    yield task(waiting.pop())
+                done, running = wait(running, 0 if waiting else None, FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        finally:
+            for future in running:
+                future.cancel()
+
+    def share_out(self, function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
+        """Return an element-wise function of arrays of equal length, by as many threads as there are processes.
+
+        Worth it for functions of shapely, which let other threads run.
+        """
+        pieces = min(_PIECES_PER_THREAD * self.count, len(arrays[0]) // _LEAST_PIECE)
+        if self.count == 1 or pieces < 2:
+            return function(*arrays)
+        with ThreadPoolExecutor(self.count) as threads:
+            return np.concatenate(list(threads.map(function, *(np.array_split(array, pieces) for array in arrays))))
+
+
+@contextmanager
+def start_workers(count: int) -> Iterator[Workers]:
+    """Start further processes; they load what they need while the caller goes on.
+
+    Parameters
+    ----------
+    count
+        Processes that share the work, this one included.
+    """
+    if count <= 1:
+        yield Workers()
+        return
+    pool = ProcessPoolExecutor(count - 1, mp_context=get_context("spawn"))
+    try:
+        yield Workers(count, pool)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _load() -> None:
+    """Load the modules of the tasks."""
+    import geo.algorithms.zoning.parts  # noqa: F401, PLC0415
