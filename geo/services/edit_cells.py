@@ -39,7 +39,6 @@ from geo.services.attached import attach_again
 from geo.services.extent import bounds_of
 from geo.services.touched import (
     Touched,
-    cells_in,
     find_changed_borders,
     find_moved_homes,
     find_touched,
@@ -206,13 +205,7 @@ def apply_edit(
         raise SchemaError("Zoning '{zoning}' has no cell '{code}'.", zoning=zoning_id, code=missing[0])
     places = find_changed_borders(before, cells)
     codes = find_touched(transaction, params, zoning_id, before, places)
-    known = cells["code"].isin(before["code"])
-    transaction.delete("cell", where={"zoning_id": zoning_id, "code": list(removed)})
-    transaction.update("cell", cells[known], key=("zoning_id", "code"))
-    transaction.append("cell", cells[~known])
-    zonings = transaction.read("zoning")
-    zonings.loc[zonings["zoning_id"] == zoning_id, "cells"] = transaction.count("cell", where={"zoning_id": zoning_id})
-    transaction.replace("zoning", zonings)  # all, so that their order stays
+    _change_cells(transaction, zoning_id, cells, removed, before)
     progress("Overlaying the borders", 0.2)
     result = _unify_again(transaction, params, codes, before, places)
     progress("Checking", 0.7)
@@ -235,6 +228,24 @@ def apply_edit(
     )
     transaction.save_report("edit", report.as_json())
     return report
+
+
+def _change_cells(
+    transaction: Transaction,
+    zoning_id: str,
+    cells: gpd.GeoDataFrame,
+    removed: Sequence[str],
+    before: gpd.GeoDataFrame,
+) -> None:
+    known = cells["code"].isin(before["code"])
+    transaction.update("cell", cells[known], key=("zoning_id", "code"))
+    if known.all() and not removed:
+        return
+    transaction.delete("cell", where={"zoning_id": zoning_id, "code": list(removed)})
+    transaction.append("cell", cells[~known])
+    zonings = transaction.read("zoning")
+    zonings.loc[zonings["zoning_id"] == zoning_id, "cells"] = transaction.count("cell", where={"zoning_id": zoning_id})
+    transaction.replace("zoning", zonings)  # all, so that their order stays
 
 
 @dataclass(frozen=True)
@@ -261,7 +272,7 @@ def _unify_again(
     unified = touched.unify(transaction, params, former)
     overlaps = frame_overlaps(unified.sources, unified.overlaps)
     stored = transaction.read("cell_overlap", where={"community_code": list(codes)})
-    elsewhere = read_overlaps_of(transaction, touched, cells_in(pd.concat([stored, overlaps])))
+    elsewhere = read_overlaps_of(transaction, touched, pd.concat([stored, overlaps]))
     areas = _areas(touched.zonings)
     areas_before = areas | _areas({str(key): frame for key, frame in before.groupby("zoning_id")})
     further = find_moved_homes(stored, overlaps, elsewhere, areas_before, areas, params.nested_share)
@@ -339,5 +350,7 @@ def _kept(cells: gpd.GeoDataFrame, former: gpd.GeoDataFrame) -> set[str]:
 
 
 def _store_history(transaction: Transaction, change: HistoryChange) -> None:
+    if not change.ended and change.opened.empty:
+        return
     where = {"code": list(change.ended)}
     transaction.replace("code_history", change.applied_to(transaction.read("code_history", where=where)), where=where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -25,6 +25,8 @@ from geo.services.unify_inputs import read_amounts
 from geo.storage.transaction import Transaction
 
 _FIRST_REACH_M = 150.0
+Cell = tuple[str, str]
+"""Zoning and code of a cell."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ def find_touched(
         raise MissingLayerError("Cells can be edited one by one when communities were imported. Import them first.")
     codes: set[str] = set()
     if places:
-        around, boxes = _read_around(transaction, params, np.array(places, dtype=object))
-        near = shapely.STRtree(around.communities.geometry.to_numpy()).query(boxes, predicate="intersects")[1]
-        codes = set(around.communities["code"].iloc[np.unique(near)])
+        _, communities, boxes = _read_around(transaction, params, np.array(places, dtype=object))
+        near = shapely.STRtree(communities.geometry.to_numpy()).query(boxes, predicate="intersects")[1]
+        codes = set(communities["code"].iloc[np.unique(near)])
     held = transaction.read("lineage", where={"zoning_id": zoning_id, "source_code": before["code"].tolist()})
     cells = transaction.read("unified_cell", where={"code": sorted(set(held["cell_code"]))})
     codes |= set(cells["community_code"])
@@ -139,25 +141,25 @@ def read_touched(
 ) -> Touched:
     """Read the communities to be unified again, and all polygons about them and about other places of theirs."""
     ground = transaction.read("community", where={"code": list(codes)}).geometry.to_numpy()
-    around, _ = _read_around(transaction, params, np.array([*ground, *places], dtype=object))
-    return replace(around, codes=tuple(codes), places=np.array(places, dtype=object))
+    cells, communities, _ = _read_around(transaction, params, np.array([*ground, *places], dtype=object))
+    zoning = cells["zoning_id"].to_numpy(dtype=object)
+    rows = {key: np.flatnonzero(zoning == key) for key in transaction.read("zoning")["zoning_id"]}
+    zonings = {key: cells.iloc[mine].reset_index(drop=True) for key, mine in rows.items() if len(mine)}
+    return Touched(tuple(codes), zonings, communities, np.array(places, dtype=object))
 
 
 def _read_around(
     transaction: Transaction, params: UnifyParams, places: NDArray[np.object_]
-) -> tuple[Touched, NDArray[np.object_]]:
-    """Read the polygons that can act on the overlay at some places, and return the boxes in which they do."""
-    order = transaction.read("zoning")["zoning_id"].tolist()
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, NDArray[np.object_]]:
+    """Read the cells and communities that can act on the overlay at some places, and the boxes in which they do."""
     bbox = bounds_of(places, _FIRST_REACH_M)
     while True:
         cells = transaction.read("cell", bbox=bbox)
         communities = transaction.read("community", bbox=bounds_of([*cells.geometry, *places]))
-        zonings = {key: cells[cells["zoning_id"] == key].reset_index(drop=True) for key in order}
-        layers = Layers((communities.geometry.to_numpy(), *(frame.geometry.to_numpy() for frame in zonings.values())))
+        layers = Layers((communities.geometry.to_numpy(), cells.geometry.to_numpy()))
         boxes = shapely.box(*layers.boxes_around(places, SnapParams(float(params.tolerance_m or 0.0))).T)
         if shapely.covers(shapely.box(*bbox), boxes).all():
-            held = {key: frame for key, frame in zonings.items() if len(frame)}
-            return Touched((), held, communities, places), boxes
+            return cells, communities, boxes
         bbox = bounds_of([*boxes, shapely.box(*bbox)])
 
 
@@ -167,7 +169,7 @@ def read_former(transaction: Transaction, codes: Sequence[str]) -> FormerCells:
     return FormerCells(transaction.read("unified_cell", where=where), transaction.read("code_history", where=where))
 
 
-def read_overlaps_of(transaction: Transaction, touched: Touched, cells: pd.DataFrame) -> pd.DataFrame:
+def read_overlaps_of(transaction: Transaction, touched: Touched, overlaps: pd.DataFrame) -> pd.DataFrame:
     """Return the stored correspondence of some cells outside the communities to be unified again.
 
     Parameters
@@ -176,36 +178,30 @@ def read_overlaps_of(transaction: Transaction, touched: Touched, cells: pd.DataF
         Of the project.
     touched
         The communities, and the polygons about them.
-    cells
-        Columns ``zoning`` and ``code``.
+    overlaps
+        Correspondence in which the cells occur.
     """
-    keys = pd.MultiIndex.from_frame(cells[cells["zoning"] != COMMUNITY])
+    keys = {cell for cell in _cells_in(overlaps) if cell[0] != COMMUNITY}
     reaching = [
-        frame.geometry[pd.MultiIndex.from_product([[zoning], frame["code"]]).isin(keys)]
+        shape
         for zoning, frame in touched.zonings.items()
+        for code, shape in zip(frame["code"], frame.geometry.to_numpy(), strict=True)
+        if (zoning, code) in keys
     ]
-    shapes = [shape for shapes in reaching for shape in shapes]
-    around = transaction.read("community", bbox=bounds_of([*shapes, *touched.ground], _FIRST_REACH_M))["code"]
+    around = transaction.read("community", bbox=bounds_of([*reaching, *touched.ground], _FIRST_REACH_M))["code"]
     others = sorted(set(around) - set(touched.codes))
+    if not others:
+        return overlaps.iloc[:0]
     table = transaction.read("cell_overlap", where={"community_code": others})
     return _of_cells(table, keys).reset_index(drop=True)
-
-
-def cells_in(overlaps: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells that occur in a correspondence: ``zoning`` and ``code``."""
-    sides = [
-        overlaps[[f"zoning_{side}", f"cell_{side}"]].set_axis(["zoning", "code"], axis="columns") for side in ("a", "b")
-    ]
-    cells: pd.DataFrame = pd.concat(sides, ignore_index=True).drop_duplicates(ignore_index=True)
-    return cells
 
 
 def find_moved_homes(
     before: pd.DataFrame,
     after: pd.DataFrame,
     elsewhere: pd.DataFrame,
-    areas_before: dict[tuple[str, str], float],
-    areas_after: dict[tuple[str, str], float],
+    areas_before: dict[Cell, float],
+    areas_after: dict[Cell, float],
     nested_share: float,
 ) -> tuple[str, ...]:
     """Return the communities in which cells have ground whose home in another zoning the edit has changed.
@@ -223,32 +219,48 @@ def find_moved_homes(
     """
     if elsewhere.empty:
         return ()
-    reaching = pd.MultiIndex.from_frame(cells_in(elsewhere))
+    reaching = _cells_in(elsewhere)
     before, after = (pd.concat([_of_cells(table, reaching), elsewhere]) for table in (before, after))
     one, other = _homes(before, areas_before, nested_share), _homes(after, areas_after, nested_share)
-    moved = {(zoning, code) for zoning, code, *_ in one ^ other}
+    moved = {cell for cell, _ in one ^ other}
     if not moved:
         return ()
-    rows = _of_cells(pd.concat([before, after]), pd.MultiIndex.from_tuples(sorted(moved)))
+    rows = _of_cells(pd.concat([before, after]), moved)
     return tuple(sorted(set(rows["community_code"])))
 
 
-def _of_cells(overlaps: pd.DataFrame, cells: pd.MultiIndex) -> pd.DataFrame:
+def _sides(overlaps: pd.DataFrame) -> tuple[list[Cell], list[Cell]]:
+    """Return the cells on both sides of each row of a correspondence."""
+    lists = {name: overlaps[name].tolist() for name in ("zoning_a", "cell_a", "zoning_b", "cell_b")}
+    return (
+        list(zip(lists["zoning_a"], lists["cell_a"], strict=True)),
+        list(zip(lists["zoning_b"], lists["cell_b"], strict=True)),
+    )
+
+
+def _cells_in(overlaps: pd.DataFrame) -> set[Cell]:
+    """Return the cells that occur in a correspondence, communities among them."""
+    one, other = _sides(overlaps)
+    return {*one, *other}
+
+
+def _of_cells(overlaps: pd.DataFrame, cells: set[Cell]) -> pd.DataFrame:
     """Return the rows of a correspondence in which some cells occur."""
-    held = [pd.MultiIndex.from_frame(overlaps[[f"zoning_{side}", f"cell_{side}"]]).isin(cells) for side in ("a", "b")]
-    rows: pd.DataFrame = overlaps[held[0] | held[1]]
+    pairs = zip(*_sides(overlaps), strict=True)
+    rows: pd.DataFrame = overlaps[np.fromiter((a in cells or b in cells for a, b in pairs), bool, len(overlaps))]
     return rows
 
 
-def _homes(
-    overlaps: pd.DataFrame, areas: dict[tuple[str, str], float], nested_share: float
-) -> set[tuple[str, str, str, str]]:
-    """Return (zoning, cell, other zoning, cell there) for every cell that is meant to lie in one of another zoning."""
-    a, b = ["zoning_a", "cell_a"], ["zoning_b", "cell_b"]
-    sums = overlaps.groupby([*a, *b], as_index=False).agg({"area_m2": "sum"})
-    found = set()
-    for mine, theirs in ((a, b), (b, a)):
-        whole = [areas.get(key, np.inf) for key in zip(*(sums[name] for name in mine), strict=True)]
-        nested = sums[sums["area_m2"].to_numpy() >= nested_share * np.array(whole)]
-        found |= set(nested[[*mine, *theirs]].itertuples(index=False, name=None))
-    return found
+def _homes(overlaps: pd.DataFrame, areas: dict[Cell, float], nested_share: float) -> set[tuple[Cell, Cell]]:
+    """Return (cell, its home) for every cell that is meant to lie in one of another zoning."""
+    common: dict[tuple[Cell, Cell], float] = {}
+    for pair, area in zip(zip(*_sides(overlaps), strict=True), overlaps["area_m2"].tolist(), strict=True):
+        common[pair] = common.get(pair, 0.0) + area
+    nowhere = float("inf")
+    pairs = [(*pair, area) for pair, area in common.items()]
+    return {
+        (mine, theirs)
+        for a, b, area in pairs
+        for mine, theirs in ((a, b), (b, a))
+        if area >= nested_share * areas.get(mine, nowhere)
+    }

@@ -47,6 +47,8 @@ from geo.storage.geopackage_schema import NOW, add_srs, create_tables, drop_ever
 from geo.storage.instants import Instant, instant_text
 from geo.storage.models import GEOMETRY_COLUMN, geometry_type_of, tables_for
 
+_FEW = 200
+"""Rows below which a trigger for each of them is cheaper than to change the schema twice."""
 BUSY_TIMEOUT_S = 30.0
 """How long to wait for another writer before giving up."""
 
@@ -245,10 +247,13 @@ class GeoPackageSession(Session):
         values.append(blobs)
         statement = _insert_statement(schema.table, [*names, GEOMETRY_COLUMN])
         tree = rtree_name(schema.table)
-        with self._suspended_trigger(schema.table, f"{tree}_insert"):
+        if len(frame) < _FEW:
             raw.executemany(statement, zip(*values, strict=True))
-            boxes = bounds[:, [0, 2, 1, 3]].T.tolist()
-            raw.executemany(f'INSERT INTO "{tree}" VALUES (?,?,?,?,?)', zip(fids, *boxes, strict=True))  # noqa: S608
+        else:
+            with self._suspended_trigger(schema.table, f"{tree}_insert"):
+                raw.executemany(statement, zip(*values, strict=True))
+                boxes = bounds[:, [0, 2, 1, 3]].T.tolist()
+                raw.executemany(f'INSERT INTO "{tree}" VALUES (?,?,?,?,?)', zip(fids, *boxes, strict=True))  # noqa: S608
         low, high = bounds[:, :2].min(axis=0).tolist(), bounds[:, 2:].max(axis=0).tolist()
         self._touch(schema, grown_by=(low[0], low[1], high[0], high[1]))
 
@@ -274,9 +279,10 @@ class GeoPackageSession(Session):
     def delete(self, schema: FrameSchema, table: Table, condition: ColumnElement[bool] | None) -> int:
         """Delete rows; the triggers keep the R*Tree true, or a new one takes its place when all rows go."""
         if condition is not None:
+            shrunk = schema.geometry is not None and self._reaches_rim(schema, table, condition)
             count = self.connection.execute(delete_from(table).where(condition)).rowcount
             if count:
-                self._touch(schema, shrunk=True)
+                self._touch(schema, shrunk=shrunk)
             return count
         if schema.geometry is None:
             count = self.connection.execute(delete_from(table)).rowcount
@@ -291,6 +297,21 @@ class GeoPackageSession(Session):
         if count:
             self._touch(schema, shrunk=True)
         return count
+
+    def _reaches_rim(self, schema: FrameSchema, table: Table, condition: ColumnElement[bool]) -> bool:
+        """Return whether rows reach the rim of the layer's extent, so that it may shrink when they go."""
+        sides = ("minx", "miny", "maxx", "maxy")
+        tree = sql_table(rtree_name(schema.table), *(sql_column(name) for name in ("id", *sides)))
+        outermost = [func.min(tree.c.minx), func.min(tree.c.miny), func.max(tree.c.maxx), func.max(tree.c.maxy)]
+        rows = self.connection.execute(
+            select(*outermost).where(tree.c.id.in_(select(table.c.fid).where(condition)))
+        ).one()
+        query = "SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?"
+        extent = self.connection.exec_driver_sql(query, (schema.table,)).one()
+        if None in (*rows, *extent):
+            return True
+        (west, south, east, north), (min_x, min_y, max_x, max_y) = rows, extent
+        return bool(west <= min_x or south <= min_y or east >= max_x or north >= max_y)
 
     def _touch(self, schema: FrameSchema, grown_by: Bounds | None = None, shrunk: bool = False) -> None:
         """Keep the date and the extent in ``gpkg_contents`` true."""

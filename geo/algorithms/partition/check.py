@@ -95,20 +95,14 @@ def check_unified(
     }
     covered = _covered_area(list(sources.values())) if part is None else part.covered_m2
     slack = sum(float(moved.sum()) for moved in snapped_m2.values()) + 10 * _EXACT * covered
-    outcomes["nothing_lost"] = abs(float(cells.area.sum()) - covered) <= slack
-    outcomes["cell_shares_at_most_one"] = all(
-        _shares_fit(lineage[lineage["zoning_id"] == zoning_id], frame, cells, tolerance_m)
-        for zoning_id, frame in zonings.items()
-    )
-    outcomes["shares_are_right"] = all(
-        _shares_are_right(lineage[lineage["zoning_id"] == zoning_id], frame, cells)
-        for zoning_id, frame in zonings.items()
-    )
+    outcomes["nothing_lost"] = abs(float(shapely.area(polygons).sum()) - covered) <= slack
+    parts = {zoning_id: _Shares(lineage, zoning_id, frame, cells) for zoning_id, frame in zonings.items()}
+    outcomes["cell_shares_at_most_one"] = all(shares.fit(tolerance_m) for shares in parts.values())
+    outcomes["shares_are_right"] = all(shares.are_right() for shares in parts.values())
     error, complete = 0.0, True
     for zoning_id, frame in zonings.items():
-        mine = lineage[lineage["zoning_id"] == zoning_id].groupby("source_code")["area_m2"].sum()
-        area, perimeter = frame.area.to_numpy(), frame.length.to_numpy()
-        difference = np.abs(area - mine.reindex(frame["code"]).fillna(0.0).to_numpy())
+        area, perimeter = shapely.area(frame.geometry.to_numpy()), shapely.length(frame.geometry.to_numpy())
+        difference = np.abs(area - parts[zoning_id].held_of_source_m2)
         allowed = snapped_m2[zoning_id] + _EXACT * area + _STEP_M * perimeter
         if part is not None:
             difference = np.where(part.whole[zoning_id], difference, 0.0)
@@ -125,7 +119,7 @@ def _snapped_little(
     """Return whether no polygon is said to have lost or won more than a strip along its border."""
     strip = 2 * max(tolerance_m, _STEP_M)
     return all(
-        bool((snapped_m2[name] <= strip * (frame.length.to_numpy() + 10 * strip)).all())
+        bool((snapped_m2[name] <= strip * (shapely.length(frame.geometry.to_numpy()) + 10 * strip)).all())
         for name, frame in zonings.items()
     )
 
@@ -140,25 +134,53 @@ def _covered_area(sources: list[gpd.GeoDataFrame]) -> float:
     return float(shapely.union_all(unions).area)
 
 
-def _shares_fit(lineage: pd.DataFrame, zoning: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, tolerance_m: float) -> bool:
-    """Return whether no unified cell gets more of a zoning than its own area, but for where the zoning overlaps itself."""
-    polygons = zoning.geometry.to_numpy()
-    overlap = 0.0
-    if not shapely.coverage_is_valid(polygons):
-        overlap = max(float(shapely.area(polygons).sum()) - float(shapely.union_all(polygons).area), 0.0)
-    held_m2 = lineage.groupby("cell_code")["area_m2"].sum().reindex(cells["code"]).fillna(0.0).to_numpy()
-    slack = overlap + (tolerance_m + _STEP_M) * cells.length.to_numpy()
-    return bool((held_m2 <= cells.area.to_numpy() * (1 + 1e-6) + slack).all())
+class _Shares:
+    """The lineage of one zoning, row by row, with what it names looked up."""
+
+    def __init__(
+        self, lineage: pd.DataFrame, zoning_id: str, zoning: gpd.GeoDataFrame, cells: gpd.GeoDataFrame
+    ) -> None:
+        self._rows = lineage[(lineage["zoning_id"] == zoning_id).to_numpy(dtype=bool)]
+        self._zoning, self._cells = zoning.geometry.to_numpy(), cells.geometry.to_numpy()
+        self._area_m2 = self._rows["area_m2"].to_numpy(dtype=np.float64)
+        self._source = _places(zoning["code"], self._rows["source_code"])
+        self._cell = _places(cells["code"], self._rows["cell_code"])
+
+    @property
+    def held_of_source_m2(self) -> NDArray[np.float64]:
+        """How much of each source cell the unified cells hold."""
+        return self._sums(self._source, len(self._zoning))
+
+    def _sums(self, places: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+        known = places >= 0
+        sums: NDArray[np.float64] = np.bincount(places[known], self._area_m2[known], count).astype(np.float64)
+        return sums
+
+    def fit(self, tolerance_m: float) -> bool:
+        """Return whether no unified cell gets more of the zoning than its own area, but for where that overlaps itself."""
+        overlap = 0.0
+        if not shapely.coverage_is_valid(self._zoning):
+            overlap = max(float(shapely.area(self._zoning).sum()) - float(shapely.union_all(self._zoning).area), 0.0)
+        held_m2 = self._sums(self._cell, len(self._cells))
+        slack = overlap + (tolerance_m + _STEP_M) * shapely.length(self._cells)
+        return bool((held_m2 <= shapely.area(self._cells) * (1 + 1e-6) + slack).all())
+
+    def are_right(self) -> bool:
+        """Return whether the shares of each row are its area over that of the source cell and of the unified cell."""
+        right = bool((self._source >= 0).all() and (self._cell >= 0).all())
+        for share, polygons, places in (
+            ("share_of_cell", self._cells, self._cell),
+            ("share_of_source", self._zoning, self._source),
+        ):
+            area = self._rows[share].to_numpy(dtype=np.float64) * shapely.area(polygons)[places] if right else 0.0
+            right &= bool(np.isclose(area, self._area_m2, rtol=1e-6, atol=_STEP_M).all())
+        return right
 
 
-def _shares_are_right(lineage: pd.DataFrame, zoning: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> bool:
-    """Return whether the shares of each row are its area over that of the source cell and of the unified cell."""
-    right = True
-    for share, code, frame in (("share_of_cell", "cell_code", cells), ("share_of_source", "source_code", zoning)):
-        area = pd.Series(frame.area.to_numpy(), index=frame["code"].to_numpy())
-        whole = area[~area.index.duplicated()].reindex(lineage[code]).to_numpy()
-        right &= bool(np.isclose(lineage[share].to_numpy() * whole, lineage["area_m2"], rtol=1e-6, atol=_STEP_M).all())
-    return right
+def _places(codes: pd.Series[str], wanted: pd.Series[str]) -> NDArray[np.int64]:
+    """Return where each wanted code stands among the codes, −1 for nowhere."""
+    place = {code: number for number, code in reversed(list(enumerate(codes.tolist())))}
+    return np.array([place.get(code, -1) for code in wanted.tolist()], dtype=np.int64)
 
 
 def _in_one_community(cells: gpd.GeoDataFrame, communities: gpd.GeoDataFrame, tolerance_m: float) -> bool:

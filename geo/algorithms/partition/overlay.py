@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from geo.algorithms.collection import without_collection
+from geo.algorithms.components import sum_by_keys
 from geo.algorithms.partition.linework import (
     Floats,
     Ints,
@@ -192,25 +192,18 @@ def _left_faces(segments: Segments, used: Ints, traced: Traced) -> Ints:
 
 
 def _sum_borders(left: Ints, right: Ints, mask: Ints, lengths: Floats) -> Borders:
-    table = pd.DataFrame(
-        {"first": np.minimum(left, right), "second": np.maximum(left, right), "layers": mask, "length": lengths}
-    )
-    table = table[table["first"] != table["second"]]
-    table = table.groupby(["first", "second", "layers"], as_index=False).agg({"length": "sum"})
-    first, second, layers = (table[name].to_numpy(dtype=np.int64) for name in ("first", "second", "layers"))
-    return Borders(first, second, layers, table["length"].to_numpy(dtype=np.float64))
+    apart = left != right
+    keys = (np.minimum(left, right)[apart], np.maximum(left, right)[apart], mask[apart])
+    (first, second, layers), length = sum_by_keys(keys, lengths[apart])
+    return Borders(first, second, layers, length)
 
 
 def _sum_sweeps(linework: Linework, face: Ints, layer_of_polygon: Ints, first_of_layer: Ints) -> Sweeps:
     dropped = np.flatnonzero(linework.swept_m2)
-    table = pd.DataFrame(
-        {
-            "polygon": np.concatenate((linework.polygon, dropped)),
-            "face": np.concatenate((face, np.full(len(dropped), OUTSIDE))),
-            "area": np.concatenate((swept_by_corner(linework), linework.swept_m2[dropped])),
-        }
-    )
-    table = table[table["area"] > 0].groupby(["polygon", "face"], as_index=False).agg({"area": "sum"})
-    polygon = table["polygon"].to_numpy()
+    polygon = np.concatenate((linework.polygon, dropped))
+    beside = np.concatenate((face, np.full(len(dropped), OUTSIDE)))
+    area = np.concatenate((swept_by_corner(linework), linework.swept_m2[dropped]))
+    moved = area > 0
+    (polygon, beside), area = sum_by_keys((polygon[moved], beside[moved]), area[moved])
     layer = layer_of_polygon[polygon]
-    return Sweeps(layer, polygon - first_of_layer[layer], table["face"].to_numpy(), table["area"].to_numpy())
+    return Sweeps(layer, polygon - first_of_layer[layer], beside, area)

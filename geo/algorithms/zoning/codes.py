@@ -10,6 +10,7 @@ for the community's whole ground, so that it is the same cell whenever the commu
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from importlib import resources
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from geo.algorithms.zoning.succession import FormerCells, match_former
@@ -141,36 +143,38 @@ def issue_codes(
     used = _used_numbers(scheme, former)
     frame = _in_reading_order(cells)
     parts = _community_parts(frame, communities, scheme, used)
-    frame["part"] = frame["community_code"].map(parts).astype("str")
+    frame["part"] = pd.Series([parts[code] for code in frame["community_code"]], index=frame.index, dtype="str")
     frame["sequence"] = _numbers(frame, scheme, used, former)
     _require_digits(frame, scheme)
-    number = frame["sequence"].astype("str").str.zfill(scheme.sequence_digits)
-    frame["code"] = scheme.object_code + frame["part"] + number
-    frame["name"] = frame["community_name"].astype("str") + number
+    number = [f"{value:0{scheme.sequence_digits}d}" for value in frame["sequence"].tolist()]
+    for column, first, source in (("code", scheme.object_code, "part"), ("name", "", "community_name")):
+        texts = [f"{first}{text}{digits}" for text, digits in zip(frame[source].tolist(), number, strict=True)]
+        frame[column] = pd.Series(texts, index=frame.index, dtype="str")
     return frame.drop(columns="part").sort_values("code", ignore_index=True)
 
 
 def _in_reading_order(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    centroid = cells.centroid
-    frame = cells.assign(x=centroid.x, y=centroid.y)
-    side = frame.groupby("community_code")["area_m2"].transform("median") ** 0.5
-    top = frame.groupby("community_code")["y"].transform("max")
-    frame["band"] = np.floor((top - frame["y"]) / side).astype("int64")
-    frame = frame.sort_values(["community_code", "band", "x", "y"], ignore_index=True)
-    return frame.drop(columns=["x", "y", "band"])
+    x, y = shapely.get_coordinates(shapely.centroid(cells.geometry.to_numpy())).T
+    community = np.unique(cells["community_code"].to_numpy(dtype=object), return_inverse=True)[1]
+    by_community = pd.DataFrame({"area_m2": cells["area_m2"].to_numpy(), "y": y}).groupby(community)
+    side = by_community["area_m2"].median().to_numpy()[community] ** 0.5
+    top = by_community["y"].max().to_numpy()[community]
+    band = np.floor((top - y) / side).astype(np.int64)
+    return cells.iloc[np.lexsort((y, x, band, community))].reset_index(drop=True)
 
 
 def _used_numbers(scheme: CodeScheme, former: FormerCells | None) -> pd.DataFrame:
     """Return the codes of this scheme that were ever issued: columns code, community_code, part, number."""
     columns = ["code", "community_code"]
     tables = [] if former is None else [former.history[columns], pd.DataFrame(former.cells[columns])]
-    table = pd.concat([pd.DataFrame({name: pd.Series(dtype="str") for name in columns}), *tables], ignore_index=True)
-    table = table.astype("str").drop_duplicates()
     start = len(scheme.object_code)
-    pattern = rf"{scheme.object_code}\d{{{_COMMUNITY_DIGITS + scheme.sequence_digits}}}"
-    table = table[table["code"].str.fullmatch(pattern).to_numpy(dtype=bool)]
     end = start + _COMMUNITY_DIGITS
-    return table.assign(part=table["code"].str[start:end], number=table["code"].str[end:].astype("int64"))
+    pattern = re.compile(rf"{scheme.object_code}\d{{{_COMMUNITY_DIGITS + scheme.sequence_digits}}}", re.ASCII)
+    pairs = dict.fromkeys(pair for table in tables for pair in zip(*(table[name] for name in columns), strict=True))
+    rows = [(code, community, code[start:end], int(code[end:])) for code, community in pairs if pattern.fullmatch(code)]
+    texts = [pd.Series([row[k] for row in rows], dtype="str") for k in range(3)]
+    numbers = pd.Series([row[3] for row in rows], dtype="int64")
+    return pd.DataFrame(dict(zip((*columns, "part", "number"), (*texts, numbers), strict=True)))
 
 
 def _community_parts(

@@ -23,7 +23,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo.algorithms.components import group_connected, split_groups
+from geo.algorithms.components import group_connected, split_groups, sum_by_keys
 from geo.algorithms.partition.coverage import union_coverage
 from geo.algorithms.partition.overlay import OUTSIDE, Borders
 from geo.algorithms.partition.slivers import Pieces, SliverParams, SliverResult, dissolve_slivers
@@ -160,9 +160,8 @@ def compose_cells(
 def _pairs(borders: Borders) -> pd.DataFrame:
     """Return neighbours, each pair once, with the length of their whole border."""
     inner = borders.first != OUTSIDE
-    table = pd.DataFrame({"first": borders.first, "second": borders.second, "length": borders.lengths_m})[inner]
-    summed: pd.DataFrame = table.groupby(["first", "second"], as_index=False).agg({"length": "sum"})
-    return summed
+    (first, second), length = sum_by_keys((borders.first[inner], borders.second[inner]), borders.lengths_m[inner])
+    return pd.DataFrame({"first": first, "second": second, "length": length})
 
 
 def _alike(members: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo.algorithms.components import sum_by_keys
 from geo.algorithms.partition.overlay import NO_CELL
 from geo.algorithms.zoning.parts import UnifiedPart
 from geo.algorithms.zoning.sources import Sources
@@ -20,16 +21,8 @@ def sum_shares(part: UnifiedPart) -> pd.DataFrame:
     faces = part.mosaic.faces
     face, layer = np.nonzero(faces.members != NO_CELL)
     table = np.concatenate([np.column_stack((face, layer, faces.members[face, layer])), faces.overlaps.reshape(-1, 3)])
-    frame = pd.DataFrame(
-        {
-            "layer": table[:, 1],
-            "row": table[:, 2],
-            "group": part.groups[table[:, 0]],
-            "area_m2": faces.areas_m2[table[:, 0]],
-        }
-    )
-    shares: pd.DataFrame = frame.groupby(["layer", "row", "group"], as_index=False).agg({"area_m2": "sum"})
-    return shares
+    keys, area = sum_by_keys((table[:, 1], table[:, 2], part.groups[table[:, 0]]), faces.areas_m2[table[:, 0]])
+    return pd.DataFrame(dict(zip(("layer", "row", "group"), keys, strict=True)) | {"area_m2": area})
 
 
 def frame_cells(part: UnifiedPart, shares: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -64,24 +57,28 @@ def frame_cells(part: UnifiedPart, shares: pd.DataFrame) -> gpd.GeoDataFrame:
 
 def frame_lineage(part: UnifiedPart, cells: gpd.GeoDataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     """Return the ``lineage`` frame of coded cells with their ``group``."""
-    by_group = cells.set_index("group")
-    parts = []
-    for layer, rows in shares[shares["layer"] != 0].groupby("layer"):
-        frame = part.sources.frames[part.sources.layer_ids[int(str(layer))]]
-        row, area = rows["row"].to_numpy(), rows["area_m2"].to_numpy()
-        parts.append(
-            pd.DataFrame(
-                {
-                    "cell_code": by_group["code"].reindex(rows["group"]).to_numpy(),
-                    "zoning_id": part.sources.layer_ids[int(str(layer))],
-                    "source_code": frame["code"].to_numpy()[row],
-                    "area_m2": area,
-                    "share_of_source": area / shapely.area(frame.geometry.to_numpy()[row]),
-                    "share_of_cell": area / by_group["area_m2"].reindex(rows["group"]).to_numpy(),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True).sort_values(["cell_code", "zoning_id", "source_code"], ignore_index=True)
+    sources = part.sources
+    layer, row, group = (shares[name].to_numpy() for name in ("layer", "row", "group"))
+    starts = np.cumsum([0, *(len(polygons) for polygons in sources.polygons)])
+    source = starts[layer] + row
+    place = np.empty(len(cells), dtype=np.int64)
+    place[cells["group"].to_numpy()] = np.arange(len(cells))
+    cell, area = place[group], shares["area_m2"].to_numpy()
+    codes = np.concatenate([sources.codes(number) for number in range(len(sources.layer_ids))])[source]
+    cell_codes = cells["code"].to_numpy(dtype=object)[cell]
+    zonings = np.array(sources.layer_ids, dtype=object)[layer]
+    keys = zip(cell_codes, zonings, codes, layer, range(len(layer)), strict=True)
+    order = np.array([key[4] for key in sorted(keys) if key[3] != 0], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "cell_code": pd.Series(cell_codes[order], dtype="str"),
+            "zoning_id": pd.Series(zonings[order], dtype="str"),
+            "source_code": pd.Series(codes[order], dtype="str"),
+            "area_m2": area[order],
+            "share_of_source": (area / shapely.area(np.concatenate(sources.polygons))[source])[order],
+            "share_of_cell": (area / cells["area_m2"].to_numpy()[cell])[order],
+        }
+    )
 
 
 def frame_slivers(part: UnifiedPart, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -9,6 +9,7 @@ from datetime import datetime
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geo.algorithms.zoning.succession import FormerCells, common_ground
 from geo.errors import ParameterError
@@ -71,20 +72,27 @@ def continue_history(former: FormerCells | None, cells: gpd.GeoDataFrame, at: da
     instant = pd.Timestamp(at).tz_convert("UTC")
     if former is None:
         former = FormerCells(cells.iloc[:0], empty_frame("code_history"))
-    codes = cells["code"].astype("str")
-    history = former.history
-    open_codes = history.loc[history["end_at"].isna(), "code"]
-    old = former.cells[~former.cells["code"].isin(codes)]
-    new = cells[~codes.isin(former.cells["code"]).to_numpy()]
-    unknown = cells[~codes.isin(open_codes).to_numpy()]
-    rows = _rows(unknown, instant).assign(predecessors=_predecessors(unknown, new, old))
-    lost = _rows(old[~old["code"].isin(open_codes)], instant).assign(end_at=instant)
-    parts = [part for part in (lost, rows) if len(part)]
+    codes, former_codes = cells["code"].tolist(), former.cells["code"].tolist()
+    is_open = former.history["end_at"].isna().to_numpy(dtype=bool)
+    open_codes = set(former.history["code"].to_numpy()[is_open])
+    old = former.cells[_absent(former_codes, set(codes))]
+    new = cells[_absent(codes, set(former_codes))]
+    unknown = cells[_absent(codes, open_codes)]
+    unended = old[_absent(old["code"].tolist(), open_codes)]
+    parts = []
+    if len(unended):
+        parts.append(_rows(unended, instant).assign(end_at=instant))
+    if len(unknown):
+        parts.append(_rows(unknown, instant).assign(predecessors=_predecessors(unknown, new, old)))
     opened = (
         require_frame("code_history", pd.concat(parts, ignore_index=True)) if parts else empty_frame("code_history")
     )
-    ended = tuple(sorted(old.loc[old["code"].isin(open_codes), "code"].astype("str")))
+    ended = tuple(sorted(str(code) for code in old["code"] if code in open_codes))
     return HistoryChange(instant, ended, opened)
+
+
+def _absent(codes: list[str], others: set[str]) -> NDArray[np.bool_]:
+    return np.fromiter((code not in others for code in codes), dtype=bool, count=len(codes))
 
 
 def _rows(cells: gpd.GeoDataFrame, at: pd.Timestamp) -> pd.DataFrame:

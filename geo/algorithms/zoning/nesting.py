@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo.algorithms.components import sum_by_keys
 from geo.algorithms.partition.overlay import NO_CELL
 from geo.algorithms.zoning.mosaic import Mosaic
 
@@ -30,23 +31,16 @@ def sum_overlaps(mosaic: Mosaic) -> pd.DataFrame:
     """
     faces = mosaic.faces
     layers = faces.members.shape[1]
-    parts = [pd.DataFrame({key: np.empty(0, dtype=np.int64) for key in OVERLAP_KEYS} | {"area_m2": np.empty(0)})]
-    for a, b in combinations(range(layers), 2):
-        both = (faces.members[:, [a, b]] != NO_CELL).all(axis=1)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "community": mosaic.community[both],
-                    "layer_a": a,
-                    "row_a": faces.members[both, a],
-                    "layer_b": b,
-                    "row_b": faces.members[both, b],
-                    "area_m2": faces.areas_m2[both],
-                }
-            )
-        )
-    summed: pd.DataFrame = pd.concat(parts).groupby(list(OVERLAP_KEYS), as_index=False).agg({"area_m2": "sum"})
-    return summed
+    held = faces.members != NO_CELL
+    found = [(np.flatnonzero(held[:, a] & held[:, b]), a, b) for a, b in combinations(range(layers), 2)]
+    face, a, b = (
+        np.concatenate([np.empty(0, dtype=np.int64), *column])
+        for column in zip(*((rows, np.full(len(rows), a), np.full(len(rows), b)) for rows, a, b in found), strict=True)
+    )
+    keys, area = sum_by_keys(
+        (mosaic.community[face], a, faces.members[face, a], b, faces.members[face, b]), faces.areas_m2[face]
+    )
+    return pd.DataFrame(dict(zip(OVERLAP_KEYS, keys, strict=True)) | {"area_m2": area})
 
 
 @dataclass(frozen=True)
@@ -75,21 +69,22 @@ def find_homes(overlaps: pd.DataFrame, areas_m2: Sequence[NDArray[np.float64]], 
     nested_share
         Above one half, so that a cell has one home at the most.
     """
-    pairs = overlaps.groupby(["layer_a", "row_a", "layer_b", "row_b"], as_index=False).agg({"area_m2": "sum"})
-    turned = pairs.rename(columns={"layer_a": "layer_b", "row_a": "row_b", "layer_b": "layer_a", "row_b": "row_a"})
-    both = pd.concat([pairs, turned], ignore_index=True)
+    keys = [overlaps[name].to_numpy(dtype=np.int64) for name in OVERLAP_KEYS[1:]]
+    (layer_a, row_a, layer_b, row_b), area = sum_by_keys(keys, overlaps["area_m2"].to_numpy(dtype=np.float64))
     rows = {
         (a, b): np.full(len(areas_m2[a]), NO_CELL, dtype=np.int64)
         for a in range(len(areas_m2))
         for b in range(len(areas_m2))
         if a != b
     }
-    for (a, b), found in both.groupby(["layer_a", "layer_b"]):
-        one, other = int(str(a)), int(str(b))
-        known = found[found["row_a"] >= 0]
-        mine, theirs = known["row_a"].to_numpy(), known["row_b"].to_numpy()
-        nested = known["area_m2"].to_numpy() >= nested_share * areas_m2[one][mine]
-        rows[one, other][mine[nested]] = theirs[nested]
+    for one, other in combinations(range(len(areas_m2)), 2):
+        here = (layer_a == one) & (layer_b == other)
+        a, b, common = row_a[here], row_b[here], area[here]
+        for layer, beside, mine, theirs in ((one, other, a, b), (other, one, b, a)):
+            known = mine >= 0
+            mine, theirs = mine[known], theirs[known]  # noqa: PLW2901
+            nested = common[known] >= nested_share * areas_m2[layer][mine]
+            rows[layer, beside][mine[nested]] = theirs[nested]
     return Homes(rows)
 
 
