@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from multiprocessing import active_children, parent_process
 from typing import Any
 
 import geopandas as gpd
@@ -251,4 +253,21 @@ def test_several_processes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("geo.algorithms.zoning.parts._PART_CELLS", 40)
     assert _tables(_city("atomic")) == whole
     with start_workers(2) as workers:
+        workers.wait_until_started()
         assert _tables(_city("atomic", workers=workers)) == whole
+        for child in active_children():
+            child.kill()
+        assert _tables(_city("atomic", workers=workers)) == whole  # this process does what the killed one cannot
+
+
+def _exit(number: int) -> int:
+    """Return the number, but end every process other than the first."""
+    if parent_process() is not None:
+        os._exit(1)
+    return number
+
+
+def test_tasks_of_a_process_that_ends_are_done_by_this_one() -> None:
+    with start_workers(2) as workers:
+        workers.wait_until_started()
+        assert sorted(workers.run(_exit, list(range(20)))) == list(range(20))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, TypeVar
@@ -46,20 +47,38 @@ class Workers:
 
         This process takes part, from the end of the tasks; it hands the first ones to the others once they have started.
         """
-        waiting = deque(tasks)
-        running: set[Future[_Result]] = set()
+        waiting, running = deque(tasks), dict[Future[_Result], _Task]()
         try:
             while waiting or running:
-                ready = sum(start.done() for start in self._started)
-                while self._pool is not None and len(waiting) > 1 and len(running) < _AHEAD * ready:
-                    running.add(self._pool.submit(task, waiting.popleft()))
+                self._hand_out(task, waiting, running)
                 if waiting:
                     yield task(waiting.pop())
-                done, running = wait(running, 0 if waiting else None, FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                for future in wait(running, 0 if waiting else None, FIRST_COMPLETED).done:
+                    given = running.pop(future)
+                    if isinstance(future.exception(), BrokenProcessPool):  # a process was killed, or could not start
+                        self._started = []
+                        waiting.append(given)
+                    else:
+                        yield future.result()
         finally:
             for future in running:
                 future.cancel()
+
+    def _hand_out(
+        self,
+        task: Callable[[_Task], _Result],
+        waiting: deque[_Task],
+        running: dict[Future[_Result], _Task],
+    ) -> None:
+        """Give tasks to the processes that have started; when they broke, all is left to this one."""
+        ready = sum(start.done() and start.exception() is None for start in self._started)
+        while self._pool is not None and len(waiting) > 1 and len(running) < _AHEAD * ready:
+            try:
+                running[self._pool.submit(task, waiting[0])] = waiting[0]
+            except BrokenProcessPool:
+                self._started = []
+                return
+            waiting.popleft()
 
     def share_out(self, function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
         """Return an element-wise function of arrays of equal length, by as many threads as there are processes.

@@ -60,7 +60,7 @@ def test_faces_in_a_place_do_not_depend_on_what_lies_far_away() -> None:
 
 
 def test_boxes_follow_the_pieces_near_by() -> None:
-    """Four tolerances, then pieces of 100 m along the chain, each with as much around it; what is far away does not count."""
+    """Four tolerances, then pieces of 100 m along the chain, each with as much around it; nothing far away counts."""
     layers = Layers([grid(9, 100), np.array([shapely.box(5_000, 0, 9_000, 50)], dtype=object)])
     boxes = layers.boxes_around(layers.layers[0][[0]], SnapParams(1.0))
     reach = 100 * (1 + MAX_CHAIN) + 4.0

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from geopandas.testing import assert_geodataframe_equal
 from pyproj import CRS, Transformer
 
 from geo import errors
 from geo.errors import CrsError, ParameterError, SchemaError, YiwangError
 from geo.model.crs import default_metric_epsg, require_metric_epsg
-from geo.model.frames import IMPORT_KINDS, SCHEMAS, empty_frame, require_frame
+from geo.model.frames import IMPORT_KINDS, SCHEMAS, empty_frame, geo_frame, require_frame
 from geo.model.network import StreetNetwork
 from geo.model.patrol import PatrolProblem, Team, Visit, balance_max_over_mean, gini
 from geo.model.progress import part_of
@@ -148,6 +149,16 @@ class TestPatrolValues:
         problem = PatrolProblem(town, (team(),), (0,), ())
         assert problem.serve_times_s("foot").tolist() == [pytest.approx(100)]
         assert problem.serve_times_s("car").tolist() == [float("inf")]
+
+
+def test_geo_frame_is_what_the_constructor_gives() -> None:
+    plain = pd.DataFrame({"code": ["a", "b"], "area_m2": [1.0, 2.0]})
+    shapes = gpd.GeoSeries([shapely.Point(0, 1), shapely.Point(2, 3)], crs=4547)
+    frame = geo_frame(plain, shapes.array)
+    assert_geodataframe_equal(frame, gpd.GeoDataFrame(plain, geometry=shapes))
+    assert frame.crs == shapes.crs
+    assert frame.to_crs(4490).geometry.name == "geometry"
+    assert "geometry" not in plain.columns
 
 
 def test_progress_of_a_part() -> None:
