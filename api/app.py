@@ -26,7 +26,7 @@ from api.errors import (
     invalid_request,
     problem_of,
 )
-from api.routers import columns, jobs, pages, project
+from api.routers import columns, jobs, pages, project, routes
 from api.schemas import Problem, body_class, describe_fields
 from api.security import BodyLimit, LoopbackGuard
 from api.settings import Settings
@@ -72,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.workspace = workspace
     app.include_router(jobs.router)
     app.include_router(project.router)
+    app.include_router(routes.router)
     app.include_router(columns.router)
     app.include_router(pages.router)
     app.mount("/maps/assets", StaticFiles(directory=maps.assets_directory()), name="assets")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -308,20 +309,37 @@ def map_command(
 def export(
     out: Annotated[
         Path,
-        typer.Argument(help="文件或目录 / .shp .gpkg .geojson .kml .parquet .csv .xlsx or, for routes, directory"),
+        typer.Argument(
+            help="文件或目录 / .shp .gpkg .geojson .kml .parquet .csv .xlsx or, for routes, directory or .zip"
+        ),
     ],
-    layer: Annotated[str, typer.Option(help="图层 / table to export, or 'gpx' for the routes")] = "unified_cell",
+    layer: Annotated[
+        str,
+        typer.Option(help="图层 / table to export; of the routes gpx, kml, geojson, sheet, or handout for all four"),
+    ] = "unified_cell",
     project: ProjectOption = _DEFAULT_PROJECT,
     plan_id: Annotated[str | None, typer.Option(help="方案 / patrol plan; none = the newest")] = None,
     zoning: Annotated[str | None, typer.Option(help="网格体系 / only its cells, with --layer cell")] = None,
+    route: Annotated[int | None, typer.Option(help="路线号 / only this route; none = all")] = None,
+    base_url: Annotated[
+        str, typer.Option(envvar="YIWANG_BASE_URL", help="手机页面地址 / address of the phone pages, for QR codes")
+    ] = "",
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="巡防日期 / day of the patrol, on sheets")
+    ] = None,
+    bilingual: Annotated[bool, typer.Option("--bilingual", help="中英对照路线单 / sheets in both languages")] = False,
     lang: LanguageOption = "zh",
 ) -> None:
-    """导出图层或路线 / export a layer, or the routes as GPX."""
-    from geo.services.export_layers import export_layer, export_routes
+    """导出图层或路线 / export a layer, or what the patrol teams take along."""
+    from api.route_files import HANDOUT_KINDS, SheetParams, handouts
+    from geo.services.export_layers import export_layer
+    from geo.services.export_routes import read_routes, write_files
 
+    kinds = HANDOUT_KINDS if layer == "handout" else tuple(kind for kind in HANDOUT_KINDS if kind == layer)
     with _opened(project) as store:
-        if layer == "gpx":
-            paths = export_routes(store, out, plan_id)
+        if kinds:
+            params = SheetParams("both" if bilingual else lang, base_url, date.date() if date else None)
+            paths = write_files(handouts(read_routes(store, plan_id, route), kinds, params), out)
         else:
             paths = [export_layer(store, layer, out, zoning_id=zoning, language=lang)]
     for path in paths:

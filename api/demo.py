@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from api.route_files import HANDOUT_KINDS, SheetParams, handouts
 from geo.errors import ParameterError, ProjectExistsError
 from geo.model.progress import Progress, part_of
-from geo.services.export_layers import export_routes
+from geo.services.export_routes import read_routes, write_files
 from geo.services.project import Store, change_stamp, open_project
 from geo.services.read_views import count_rows, read_view
 from geo.services.recipe import read_recipe, run_recipe
@@ -83,8 +84,10 @@ def run_demo(out: Path, recipe: Path | None, progress: Progress) -> dict[str, An
     return summary
 
 
-def draw_pages(store: Store, directory: Path, plan_id: str | None = None) -> tuple[list[Path], list[Path]]:
-    """Draw all pages of a project into a folder, with the GPX files that the page of the routes offers.
+def draw_pages(
+    store: Store, directory: Path, plan_id: str | None = None, sheets: SheetParams | None = None
+) -> tuple[list[Path], list[Path]]:
+    """Draw all pages of a project into a folder, with the route files and sheets that the page of the routes offers.
 
     Parameters
     ----------
@@ -94,16 +97,20 @@ def draw_pages(store: Store, directory: Path, plan_id: str | None = None) -> tup
         Made when it does not exist.
     plan_id
         Patrol plan to show; None takes the newest.
+    sheets
+        Of the route sheets; None takes the usual ones.
 
     Returns
     -------
     tuple
-        The pages, and the GPX files.
+        The pages, and the files of the routes.
     """
     view = read_view(store, plan_id)
     pages = render_pages(view, directory)
-    routes = export_routes(store, directory / "routes", plan_id) if len(view.frames["route"]) else []
-    return pages, routes
+    if view.frames["route"].empty:
+        return pages, []
+    texts = handouts(read_routes(store, plan_id), HANDOUT_KINDS, sheets or SheetParams())
+    return pages, write_files(texts, directory / "routes")
 
 
 def _require_untouched(file: Path, summary: Path) -> None:
@@ -154,7 +161,9 @@ def print_summary(summary: dict[str, Any], out: Path, language: str) -> None:
     console = Console()
     console.print(table)
     console.print(f"{'Pages' if english else '页面'}: {(out / 'maps' / 'index.html').resolve()}")
-    console.print(f"{'Routes (GPX)' if english else '路线 (GPX)'}: {(out / 'routes').resolve()}")
+    console.print(
+        f"{'Routes (GPX, KML, sheets)' if english else '路线 (GPX、KML、路线单)'}: {(out / 'routes').resolve()}"
+    )
     console.print(
         f"{'Project, opens in QGIS' if english else '项目文件，可用 QGIS 打开'}: {(out / 'yiwang.gpkg').resolve()}"
     )

@@ -73,6 +73,14 @@ class Settings(BaseSettings):
         json_schema_extra={"default_text": "a new folder in the system's temporary folder"},
         description="Folder in which uploads lie while their job waits and runs.",
     )
+    base_url: str = Field(
+        default="",
+        max_length=500,
+        pattern=r"^(https?://.*)?$",
+        json_schema_extra={"default_text": "none: sheets have no QR code"},
+        description="Address under which phones reach this service, e.g. https://grid.example.gov.cn; the QR codes of "
+        "route sheets lead there.",
+    )
     language: Language = Field(
         default="zh", description="Language of the pages for visitors who have not chosen one: zh or en."
     )

@@ -78,6 +78,15 @@ def take_demo() -> None:
             if len(sys.argv) > 2:
                 page.goto(sys.argv[2])
                 save(page, f"console{suffix}")
+        take_sheet(browser, next((maps / "routes").glob("02_*.html")))
+
+
+def take_sheet(browser: Browser, sheet: Path) -> None:
+    """Take the first A4 page of a route sheet, as it lies on the screen."""
+    page = browser.new_page(viewport={"width": 794, "height": 1123}, device_scale_factor=1.25)
+    page.goto(sheet.as_uri())
+    page.add_style_tag(content=".tools { display: none !important }")
+    save(page, "route-sheet")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ _URL_ATTRIBUTES = {
     "manifest", "longdesc", "usemap", "content",
 }  # fmt: skip
 _LOCAL = re.compile(
-    r"(?:assets/(?!.*\.\.)[\w./-]+|routes/\d+_(?!.*%(?i:2f|5c))[\w.%~-]+\.gpx|[a-z]+\.html(?:\?lang=\w+)?|#[\w-]*"
+    r"(?:assets/(?!.*\.\.)[\w./-]+|routes/\d+_(?!.*%(?i:2f|5c))[\w.%~-]+\.(?:gpx|kml|html)|[a-z]+\.html(?:\?lang=\w+)?|#[\w-]*"
     r"|data:image/svg\+xml[,;].*|\?lang=\w+)",
     re.DOTALL,
 )

@@ -74,19 +74,19 @@ def render_page(name: str, view: ProjectView) -> str:
     scene = _SCENES[name](view, encoder)
     focus = extent_of(view, scene.focus)
     corners = latlng_bounds(focus, view.project.epsg) if focus else WHOLE_CHINA
-    environment = _environment()
+    templates = environment()
     parts = {
         "scene": scene,
         "project": view.project,
         "pages": PAGES,
         "groups": _legend_groups(scene.layers),
-        "panel": environment.get_template(f"{name}.html").render(scene=scene, **scene.context),
+        "panel": templates.get_template(f"{name}.html").render(scene=scene, **scene.context),
         "styles": "\n".join(_static(file) for file in _STYLES),
         "scripts": "\n".join(_static(file) for file in _SCRIPTS),
         "payload": to_script_json(_payload(scene, encoder, corners)),
         "has_extent": bounds is not None,
     }
-    page = Page(environment.get_template("frame.html"), parts)
+    page = Page(templates.get_template("frame.html"), parts)
     _fill(page, scene, corners)
     return require_local_addresses(page.render())
 
@@ -178,15 +178,16 @@ def _static(name: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return the templates of the pages and sheets."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
         t=wording.phrase,
         label=label,
         count_text=wording.count_text,
@@ -197,4 +198,4 @@ def _environment() -> jinja2.Environment:
         clock_text=wording.clock_text,
         duration=wording.duration_phrase,
     )
-    return environment
+    return made

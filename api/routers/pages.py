@@ -14,14 +14,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.console import console_context
 from api.errors import NotFoundError
+from api.route_files import SHEET_POLICY, SheetParams
 from api.wording import phrase
 from api.workspace import UsesWorkspace
-from geo.services.export_layers import write_gpx
+from geo.services.export_routes import ROUTE_FORMATS, read_routes, routes_text
 from maps import PAGES
 from maps.labels import label
+from maps.sheet import render_sheet
 
 router = APIRouter(include_in_schema=False)
-_ROUTE_FILE = re.compile(r"([0-9]{1,6})_.*\.gpx")
+_ROUTE_FILE = re.compile(r"([0-9]{1,6})_.*(\.gpx|\.kml|\.geojson|\.html)")
 _HERE = Path(__file__).resolve().parents[1]
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -95,13 +97,18 @@ def show_map(
 
 @router.get("/maps/routes/{file}")
 def load_route(workspace: UsesWorkspace, file: str) -> Response:
-    """Return a route of the newest plan as GPX; the digits that begin the name of the file are its number."""
-    number = _ROUTE_FILE.fullmatch(file)
-    if number is None:
+    """Return a route of the newest plan as file or sheet; the digits that begin the name of the file are its number."""
+    found = _ROUTE_FILE.fullmatch(file)
+    if found is None:
         raise NotFoundError("There is no route file '{name}'.", name=file[:60])
-    text = write_gpx(workspace.store, None, int(number[1]))
+    number, suffix = int(found[1]), found[2]
+    routes = read_routes(workspace.store, None, number)
+    if suffix == ".html":
+        params = SheetParams(workspace.settings.language, workspace.settings.base_url)
+        sheet = render_sheet(routes, routes.itineraries[0], params)
+        return HTMLResponse(sheet, headers={"Content-Security-Policy": SHEET_POLICY, "Cache-Control": "no-cache"})
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file, safe='')}"}
-    return Response(text, media_type="application/gpx+xml", headers=headers)
+    return Response(routes_text(routes, suffix), media_type=ROUTE_FORMATS[suffix], headers=headers)
 
 
 @router.get("/healthz")

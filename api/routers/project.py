@@ -18,7 +18,7 @@ from api.wording import worded_report
 from api.workspace import UsesWorkspace, Workspace
 from geo.model.frames import SCHEMAS
 from geo.model.text import Language
-from geo.services.export_layers import layer_geojson, pack_layer, route_geojson, write_gpx
+from geo.services.export_layers import layer_geojson, pack_layer
 from geo.services.project import project_status
 from geo.services.project import read_reports as read_reports_of_step
 from geo.services.read_views import count_rows, read_layer, read_view
@@ -28,7 +28,6 @@ _MAX_ROWS = 100_000
 _GEOJSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/geo+json": {}, "application/json": {}}}}
 _FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 ExportFormat = Literal["shp", "gpkg", "geojson", "kml", "parquet", "csv", "xlsx"]
-_GPX: dict[int | str, dict[str, Any]] = {200: {"content": {"application/gpx+xml": {}}}}
 _Bbox = Annotated[
     str | None,
     Query(description="west,south,east,north in degrees: only what touches it", examples=["114.1,30.3,114.2,30.4"]),
@@ -150,7 +149,7 @@ def _plan_object(row: Mapping[Any, Any]) -> dict[str, Any]:
 @router.get("/plans/{plan_id}", tags=["plans"], summary="One plan with its routes and visits")
 def read_plan(workspace: UsesWorkspace, plan_id: str) -> dict[str, Any]:
     """Return the figures of a plan, its routes, and the visits in order; `newest` names the last plan."""
-    view = read_view(workspace.store, _plan_key(workspace, plan_id))
+    view = read_view(workspace.store, plan_key(workspace, plan_id))
     plan = _plan_object(view.frames["plan"].to_dict("records")[0])
     for name in ("route", "visit"):
         frame = view.layer(name)
@@ -159,8 +158,8 @@ def read_plan(workspace: UsesWorkspace, plan_id: str) -> dict[str, Any]:
     return plan
 
 
-def _plan_key(workspace: Workspace, plan_id: str) -> str:
-    """Return the key of a plan that is there.
+def plan_key(workspace: Workspace, plan_id: str) -> str:
+    """Return the key of a plan that is there; `newest` names the last one.
 
     Raises
     ------
@@ -173,28 +172,6 @@ def _plan_key(workspace: Workspace, plan_id: str) -> str:
     if plan_id not in plans:
         raise NotFoundError("There is no patrol plan '{plan}'. See /api/plans.", plan=plan_id[:60])
     return plan_id
-
-
-@router.get("/plans/{plan_id}/routes/{number}.gpx", tags=["plans"], responses=_GPX, summary="One route for a handheld")
-def read_gpx(workspace: UsesWorkspace, plan_id: str, number: int) -> Response:
-    """Return a route as GPX 1.1: its track and its visits as waypoints."""
-    key = _plan_key(workspace, plan_id)
-    text = write_gpx(workspace.store, key, number)
-    headers = {"Content-Disposition": f'attachment; filename="{_plain(key)}-{number:02d}.gpx"'}
-    return Response(text, media_type="application/gpx+xml", headers=headers)
-
-
-@router.get(
-    "/plans/{plan_id}/routes/{number}.geojson", tags=["plans"], responses=_GEOJSON, summary="One route as GeoJSON"
-)
-def read_route(workspace: UsesWorkspace, plan_id: str, number: int) -> Response:
-    """Return the legs of a route in order."""
-    text = route_geojson(workspace.store, _plan_key(workspace, plan_id), number)
-    return Response(text, media_type="application/geo+json")
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text if char.isascii() and char.isalnum())
 
 
 @router.get("/reports/{step}", tags=["project"], summary="Reports of a step, newest first")

@@ -183,7 +183,9 @@ function routeTable(plan) {
       cell("Duration", shown(duration(row.duration_s)), bar(row.duration_s / longest)),
       cell("Way", length(row.length_m)), cell("Patrolled", length(row.served_m)), cell("Visits", count(row.visits)),
       el("td", { class: "downloads" },
+        el("a", { href: address(row, "html"), target: "_blank" }, t("Sheet")),
         el("a", { href: address(row, "gpx"), download: `${row.route_no}_${row.team}.gpx` }, "GPX"),
+        el("a", { href: address(row, "kml"), download: `${row.route_no}_${row.team}.kml` }, "KML"),
         el("a", { href: address(row, "geojson"), download: `${row.route_no}_${row.team}.geojson` }, "GeoJSON")))))));
 }
 

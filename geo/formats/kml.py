@@ -43,13 +43,13 @@ def write_kml(frame: gpd.GeoDataFrame, path: Path, title: str) -> None:
     labels = next((frame[name] for name in _LABELS if name in frame.columns), None)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2">\n<Document>\n')
-        file.write(f'<name>{_text(title)}</name>\n<Schema name={quoteattr(title)} id="fields">\n')
+        file.write(f'<name>{xml_text(title)}</name>\n<Schema name={quoteattr(title)} id="fields">\n')
         file.writelines(f'<SimpleField name={quoteattr(name)} type="{_type(frame[name])}"/>\n' for name in columns)
-        file.write(f"</Schema>\n<Folder>\n<name>{_text(title)}</name>\n")
+        file.write(f"</Schema>\n<Folder>\n<name>{xml_text(title)}</name>\n")
         values = zip(*(frame[name] for name in columns), strict=True) if columns else iter([()] * len(frame))
         for number, (row, shape) in enumerate(zip(values, shapes, strict=True)):
             named = None if labels is None else labels.iloc[number]
-            label = "" if named is None or pd.isna(named) else f"<name>{_text(named)}</name>"
+            label = "" if named is None or pd.isna(named) else f"<name>{xml_text(named)}</name>"
             file.write(f"<Placemark>{label}{_fields(columns, row)}{_geometry(shape)}</Placemark>\n")
         file.write("</Folder>\n</Document>\n</kml>\n")
 
@@ -59,13 +59,19 @@ def _type(values: pd.Series) -> str:
     return _TYPES.get(kind, "string")
 
 
-def _text(value: Any) -> str:
-    return escape(_FORBIDDEN.sub("\ufffd", str(value)))
+def xml_text(value: Any) -> str:
+    """Return a text for XML: escaped, without forbidden characters."""
+    return escape(without_controls(str(value)))
+
+
+def without_controls(text: str) -> str:
+    """Return a text with U+FFFD for the characters that no XML may hold."""
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def _fields(columns: Iterable[str], row: tuple[Any, ...]) -> str:
     data = "".join(
-        f"<SimpleData name={quoteattr(name)}>{_text(value)}</SimpleData>"
+        f"<SimpleData name={quoteattr(name)}>{xml_text(value)}</SimpleData>"
         for name, value in zip(columns, row, strict=True)
         if not (value is None or pd.isna(value))
     )

@@ -18,10 +18,10 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from geo.errors import ParameterError
-from geo.formats.exchange import clock
 from geo.formats.headings import Language, heading, words
 from geo.model.crs import WGS84_EPSG
 from geo.model.frames import SCHEMAS
+from geo.model.itinerary import clock
 
 _MAX_ROWS, _MAX_CELL = 1_048_575, 32_767
 _WIDTH_ROWS, _MAX_WIDTH = 200, 60

@@ -1,4 +1,4 @@
-"""Hand results over: GPX and GeoJSON texts, and files on disk."""
+"""Hand layers over: GeoJSON texts, and files on disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyogrio.errors import DataSourceError
 from pyproj import Transformer
 
 from geo.errors import MissingLayerError, ParameterError, StorageError
-from geo.formats.exchange import frame_geojson, route_gpx, with_text_instants
+from geo.formats.exchange import frame_geojson, with_text_instants
 from geo.formats.headings import CONVERTED_COLUMN
 from geo.formats.kml import write_kml
 from geo.formats.parquet import write_parquet
@@ -20,9 +20,8 @@ from geo.formats.shapefiles import write_shapefile
 from geo.formats.spreadsheets import write_csv, write_workbook
 from geo.model.crs import WGS84_EPSG
 from geo.model.frames import SCHEMAS
-from geo.model.patrol import route_file_name
 from geo.model.text import Language
-from geo.services.read_views import read_layer, read_plan
+from geo.services.read_views import read_layer
 from geo.storage.store import Store
 
 FILE_FORMATS = {
@@ -69,76 +68,6 @@ def layer_geojson(
         to_metric = Transformer.from_crs(WGS84_EPSG, store.project().epsg, always_xy=True)
         bbox = to_metric.transform_bounds(*bbox_lonlat)
     return frame_geojson(read_layer(store, table, bbox, limit, offset))
-
-
-def route_geojson(store: Store, plan_id: str | None, route_no: int) -> str:
-    """Return the legs of one route as GeoJSON.
-
-    Raises
-    ------
-    MissingLayerError
-        There is no such plan or route.
-    """
-    return frame_geojson(_of_route(read_plan(store, plan_id)["leg"], route_no))
-
-
-def write_gpx(store: Store, plan_id: str | None, route_no: int) -> str:
-    """Return one route as GPX text.
-
-    Parameters
-    ----------
-    store
-        Of the project.
-    plan_id
-        None takes the newest plan.
-    route_no
-        From 1.
-
-    Raises
-    ------
-    MissingLayerError
-        There is no such plan or route.
-    """
-    return _gpx(read_plan(store, plan_id), route_no)
-
-
-def _gpx(plan: dict[str, pd.DataFrame], route_no: int) -> str:
-    route = _of_route(plan["route"], route_no).iloc[0]
-    legs, visits = plan["leg"], plan["visit"]
-    return route_gpx(route, legs[legs["route_no"] == route_no], visits[visits["route_no"] == route_no])
-
-
-def _of_route(frame: pd.DataFrame, route_no: int) -> pd.DataFrame:
-    rows = frame[frame["route_no"] == route_no]
-    if rows.empty:
-        raise MissingLayerError("The plan has no route {number}.", number=route_no)
-    return rows
-
-
-def export_routes(store: Store, directory: Path, plan_id: str | None = None) -> list[Path]:
-    """Write every route of a plan as GPX; returns the files.
-
-    Raises
-    ------
-    MissingLayerError
-        There is no plan.
-    """
-    plan = read_plan(store, plan_id)
-    if plan["route"].empty:
-        raise MissingLayerError("There is no patrol plan yet. Plan first.")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            "{place} cannot be written. Allow writing to the file and its folder, or work on a copy.",
-            place=directory.name,
-        ) from error
-    paths = []
-    for number, team in zip(plan["route"]["route_no"], plan["route"]["team"], strict=True):
-        path = directory / route_file_name(int(number), team)
-        path.write_text(_gpx(plan, number), encoding="utf-8")
-        paths.append(path)
-    return paths
 
 
 def export_layer(

@@ -35,14 +35,14 @@ def read_view(store: Store, plan_id: str | None = None) -> ProjectView:
     """
     with store.begin() as transaction:
         frames = {table: transaction.read(table) for table in SCHEMAS if table not in _PATROL_TABLES}
-        frames |= _patrol(transaction, plan_id)
+        frames |= read_plan_of(transaction, plan_id)
         reports: dict[str, list[dict[str, Any]]] = {}
         for report in transaction.reports():
             reports.setdefault(report["step"], []).append(report)
         return ProjectView(transaction.project, frames, reports)
 
 
-def read_plan(store: Store, plan_id: str | None = None) -> dict[str, pd.DataFrame]:
+def read_plan_of(transaction: Transaction, plan_id: str | None) -> dict[str, pd.DataFrame]:
     """Return the frames plan, route, leg and visit of one patrol plan; None takes the newest.
 
     Raises
@@ -50,11 +50,6 @@ def read_plan(store: Store, plan_id: str | None = None) -> dict[str, pd.DataFram
     MissingLayerError
         There is no such plan.
     """
-    with store.begin() as transaction:
-        return _patrol(transaction, plan_id)
-
-
-def _patrol(transaction: Transaction, plan_id: str | None) -> dict[str, pd.DataFrame]:
     plans = transaction.read("plan", order_by=("created_at",))
     if plan_id is not None and plan_id not in set(plans["plan_id"]):
         raise MissingLayerError("There is no patrol plan '{plan}'.", plan=plan_id)

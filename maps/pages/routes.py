@@ -78,7 +78,7 @@ def _route_rows(view: ProjectView) -> list[dict[str, Any]]:
             {
                 **row,
                 "key": f"route-{number}",
-                "gpx": "routes/" + quote(route_file_name(int(number), row["team"]), safe=""),
+                "files": _files(int(number), row["team"]),
                 "colour": cycle(TEAM_COLOURS, place),
                 "load": float(row["duration_s"]) / longest_s,
                 "legs": _of_route(legs, number, "leg_no"),
@@ -86,6 +86,12 @@ def _route_rows(view: ProjectView) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _files(number: int, team: str) -> dict[str, str]:
+    """Return the addresses of what the team takes along."""
+    stem = quote(route_file_name(number, team).removesuffix(".gpx"), safe="")
+    return {kind: f"routes/{stem}.{kind}" for kind in ("html", "gpx", "kml")}
 
 
 def _of_route(frame: pd.DataFrame, number: int, order: str) -> list[dict[str, Any]]:

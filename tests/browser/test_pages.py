@@ -212,8 +212,9 @@ def test_address_of_no_route_shows_all(hash_, open_page):
 
 def test_route_leads_to_its_file_for_handhelds(open_page, folders):
     page = open_page("routes")
-    link = page.locator("[data-route=route-2] a[download]")
-    assert link.evaluate("link => link.href").startswith(f"{folders['town'].as_uri()}/routes/02_")
+    links = page.locator("[data-route=route-2] .route-tools a").evaluate_all("links => links.map((link) => link.href)")
+    assert [link.rpartition(".")[2] for link in links] == ["html", "gpx", "kml"]
+    assert all(link.startswith(f"{folders['town'].as_uri()}/routes/02_") for link in links)
 
 
 @pytest.mark.parametrize("zoom", [16, 19])

@@ -1,9 +1,11 @@
 """The whole chain over HTTP, on both stores."""
 
 import gzip
+import io
 import json
 import re
 import sys
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -101,12 +103,40 @@ def check_answers(town, plan_id, unified):
     assert "attachment" in gpx.headers["content-disposition"]
     assert ElementTree.fromstring(gpx.text).tag.endswith("gpx")
     legs = town.get(f"/api/plans/{plan_id}/routes/{number}.geojson").json()["features"]
-    assert {leg["geometry"]["type"] for leg in legs} == {"LineString"}
+    assert {leg["geometry"]["type"] for leg in legs} <= {"LineString", "Point"}
+    assert all(leg["properties"]["instruction_zh"] != leg["properties"]["instruction_en"] for leg in legs)
+    kml = town.get(f"/api/plans/{plan_id}/routes/{number}.kml")
+    assert kml.headers["content-type"].startswith("application/vnd.google-earth.kml+xml")
+    check_sheets(town, plan, number)
+    gpx = town.get(f"/api/plans/{plan_id}/routes.gpx")
+    assert len(ElementTree.fromstring(gpx.text).findall("{*}trk")) == len(plan["routes"])
+    archive = town.get("/api/plans/newest/routes.zip", params={"kind": ["gpx", "sheet"]})
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as files:
+        assert len(files.namelist()) == 2 * len(plan["routes"]) + (len(plan["routes"]) > 1)
+    assert town.get(f"/api/plans/{plan_id}/routes/{number}.doc").status_code == 422
+    assert town.get("/api/plans/no/routes.zip").status_code == 404
     assert town.get(f"/api/plans/{plan_id}/routes/99.gpx").status_code == 404
     assert town.get("/api/plans/no/routes/1.gpx").json()["code"] == "not_found"
 
     assert len(town.get("/api/reports/import").json()) == 9
     assert town.get("/api/reports/plan").json()[0]["plan_id"] == plan_id
+
+
+def check_sheets(town, plan, number):
+    route = plan["routes"][0]
+    address = f"/api/plans/{plan['plan_id']}/routes/{number}.html"
+    sheet = town.get(address, params={"lang": "en", "date": "2024-03-02"})
+    assert sheet.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in sheet.headers["content-security-policy"]
+    assert "script-src" not in sheet.headers["content-security-policy"]
+    assert 'id="in-en" checked' in sheet.text
+    assert route["team"] in sheet.text
+    assert "2024-03-02" in sheet.text
+    assert town.get(address, params={"lang": "fr"}).status_code == 422
+    assert town.get(address, params={"date": "soon"}).status_code == 422
+    on_the_map = town.get(f"/maps/routes/{number:02d}_x.html")
+    assert route["team"] in on_the_map.text
+    assert town.get(f"/maps/routes/{number:02d}_x.kml").text.startswith("<?xml")
 
 
 def check_pages_follow_the_project(town):

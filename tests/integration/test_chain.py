@@ -21,7 +21,8 @@ from geo.algorithms.routing.solve import NO_TIME, SolveParams
 from geo.model.frames import SCHEMAS, require_frame
 from geo.model.network import StreetNetwork
 from geo.model.view import ProjectView
-from geo.services.export_layers import export_layer, export_routes, layer_geojson
+from geo.services.export_layers import export_layer, layer_geojson
+from geo.services.export_routes import read_routes, route_texts, write_files
 from geo.services.project import project_status
 from geo.services.read_views import read_view
 from geo.services.recipe import read_recipe, run_recipe
@@ -379,13 +380,29 @@ class TestResults:
         )
 
     def test_routes_as_gpx(self, town: Town, tmp_path: Path) -> None:
-        paths = export_routes(town.store, tmp_path)
+        paths = write_files(route_texts(read_routes(town.store), [".gpx"]), tmp_path)
+        assert paths.pop().name == "routes.gpx"
         assert len(paths) == len(town.view.frames["route"])
         for path, (_, route) in zip(paths, town.view.frames["route"].sort_values("route_no").iterrows(), strict=True):
             gpx = gpxpy.parse(path.read_text("utf-8"))
             assert route["team"] in (gpx.name or "")
             assert gpx.length_2d() == pytest.approx(route["length_m"], rel=0.01)
-            assert len(gpx.waypoints) == route["visits"]
+            assert sum(waypoint.type != "turn" for waypoint in gpx.waypoints) == route["visits"]
+
+    def test_itineraries_add_up_to_the_stored_routes(self, town: Town) -> None:
+        routes = town.view.frames["route"].set_index("route_no")
+        view = read_routes(town.store)
+        assert view.numbers == tuple(routes.index)
+        for itinerary in view.itineraries:
+            row = routes.loc[itinerary.route_no]
+            assert itinerary.length_m == pytest.approx(row["length_m"])
+            assert itinerary.served_m == pytest.approx(row["served_m"])
+            assert len(itinerary.visits) == row["visits"]
+            assert sum(one.duration_s + one.wait_s for one in itinerary.instructions) == pytest.approx(
+                row["duration_s"]
+            )
+        (alone,) = read_routes(town.store, None, 2).itineraries
+        assert alone == view.itineraries[1]
 
     @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
     def test_layer_as_file(self, town: Town, tmp_path: Path, suffix: str) -> None:

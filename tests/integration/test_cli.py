@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import gpxpy
@@ -67,6 +68,21 @@ class TestWork:
         paths = [Path(line) for line in exported.stdout.splitlines()]
         assert paths
         assert all(gpxpy.parse(path.read_text("utf-8")).tracks for path in paths)
+        archive = tmp_path / "路线.zip"
+        options = ("--layer", "handout", "--base-url", "https://grid.example", "--date", "2024-03-02", "--bilingual")
+        exported = yiwang("export", archive, *options, "--project", project, cwd=tmp_path)
+        assert exported.stdout.strip() == str(archive), exported.stderr
+        with zipfile.ZipFile(archive) as files:
+            names = files.namelist()
+            sheet = files.read(next(name for name in names if name.endswith(".html"))).decode()
+        assert {Path(name).suffix for name in names} == {".gpx", ".kml", ".geojson", ".html"}
+        assert "2024-03-02" in sheet
+        assert "https://grid.example/maps/routes.html#" in sheet
+        refused = yiwang(
+            "export", tmp_path / "x", "--layer", "sheet", "--base-url", "grid", "-p", project, cwd=tmp_path
+        )
+        assert refused.returncode == 2
+        assert "手机页面地址" in refused.stderr
         exported = yiwang("export", tmp_path / "一网.gpkg", "--project", project, cwd=tmp_path)
         assert exported.returncode == 0, exported.stderr
         assert pyogrio.read_info(tmp_path / "一网.gpkg")["features"] == report["cells"]

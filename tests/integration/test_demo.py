@@ -32,7 +32,9 @@ def test_it_leaves_project_pages_routes_and_summary(demo):
     out, printed = demo
     summary = json.loads((out / "summary.json").read_text("utf-8"))
     assert {path.stem for path in (out / "maps").glob("*.html")} >= {"index", "unified", "routes", "risk", "zonings"}
-    assert len(list((out / "routes").glob("*.gpx"))) == 8
+    for suffix in ("gpx", "kml", "geojson", "html"):
+        assert len(list((out / "routes").glob(f"0*.{suffix}"))) == 8
+        assert (out / "routes" / f"routes.{suffix}").exists() == (suffix != "html")
     assert summary["found"]["community"] == 13
     assert set(summary["seconds"]) >= {"unify", "network", "risk", "plan", "maps"}
     assert summary["peak_memory_mib"] > 50
@@ -53,7 +55,7 @@ def test_gdal_reads_every_layer_with_chinese_text(demo):
 
 
 def test_routes_are_gpx_that_starts_and_ends_at_one_place(demo):
-    for path in (demo[0] / "routes").glob("*.gpx"):
+    for path in (demo[0] / "routes").glob("0*.gpx"):
         track = gpxpy.parse(path.read_text("utf-8")).tracks[0]
         points = [point for segment in track.segments for point in segment.points]
         assert points[0].distance_2d(points[-1]) < 1

@@ -104,7 +104,7 @@ def test_page_asks_for_nothing_outside_its_folder(name, kind, request):
         if key in attributes and not attributes[key].startswith(("#", "data:image/svg+xml,"))
     ]
     assert loaded
-    known = re.compile(rf"assets/.*|routes/\d\d_[\w.%~-]+\.gpx|({'|'.join(PAGES)})\.html")
+    known = re.compile(rf"assets/.*|routes/\d\d_[\w.%~-]+\.(gpx|kml|html)|({'|'.join(PAGES)})\.html")
     assert [address for address in loaded if not known.fullmatch(address)] == []
 
 
@@ -129,7 +129,8 @@ def test_page_asks_for_nothing_outside_its_folder(name, kind, request):
         '<iframe src="other"></iframe>',
         '<a href="routes/../01_a.gpx">x</a>',
         '<a href="routes/01_%2E%2E%2fa.gpx">x</a>',
-        '<a href="routes/01_a.html">x</a>',
+        '<a href="routes/../01_a.html">x</a>',
+        '<a href="routes/01_a.js">x</a>',
     ],
 )
 def test_outside_address_raises(fragment):

@@ -1,29 +1,18 @@
-"""What leaves the project can be read by others: GPX by gpxpy's parser, GeoJSON by its RFC."""
+"""What leaves the project as GeoJSON is as its RFC says."""
 
 from __future__ import annotations
 
 import json
-import re
 
 import geopandas as gpd
-import gpxpy
 import pandas as pd
-import pytest
 import shapely
 from pyproj import Transformer
 
-from geo.formats.exchange import clock, frame_geojson, route_gpx
+from geo.formats.exchange import frame_geojson
 
 EPSG = 4547
 ORIGIN = (437000.0, 2970000.0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "00:00"), (28800, "08:00"), (30629, "08:30"), (30631, "08:31"), (86399, "00:00 (+1)"), (90000, "01:00 (+1)")],
-)
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
 
 
 def lonlat(x: float, y: float) -> tuple[float, float]:
@@ -34,58 +23,6 @@ def lonlat(x: float, y: float) -> tuple[float, float]:
 def frame(shapes: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame:
     shapes = [shapely.transform(shape, lambda xy: xy + ORIGIN) for shape in shapes]
     return gpd.GeoDataFrame(columns, geometry=shapes, crs=EPSG)
-
-
-@pytest.fixture
-def gpx() -> gpxpy.gpx.GPX:
-    route = pd.Series({"team": "巡警 <一> & 队", "start_s": 28800.0, "end_s": 36000.0})
-    legs = frame(
-        [shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(100, 0), (100, 50)])],
-        leg_no=[1, 2],
-        kind=["serve", "deadhead"],
-        name=["人民路", ""],
-        length_m=[100.0, 50.0],
-        start_s=[28800.0, 28891.0],
-    )
-    visits = frame(
-        [shapely.Point(100, 3)],
-        sequence=[1],
-        name=["和平小学"],
-        arrive_s=[29100.0],
-        service_duration_s=[600.0],
-        kind=["school"],
-    )
-    text = route_gpx(route, legs, visits)
-    assert re.search(r'<gpx[^>]* version="1\.1"', text)
-    return gpxpy.parse(text)
-
-
-class TestGpx:
-    def test_track_has_a_segment_for_each_leg(self, gpx: gpxpy.gpx.GPX) -> None:
-        found = [[(point.longitude, point.latitude) for point in part.points] for part in gpx.tracks[0].segments]
-        legs = [[(0, 0), (100, 0)], [(100, 0), (100, 50)]]
-        assert found == [[lonlat(ORIGIN[0] + dx, ORIGIN[1] + dy) for dx, dy in leg] for leg in legs]
-
-    def test_route_tells_the_streets(self, gpx: gpxpy.gpx.GPX) -> None:
-        first, second = gpx.routes[0].points
-        assert (first.longitude, first.latitude) == lonlat(*ORIGIN)
-        assert (first.name, first.description) == ("人民路", "巡防 patrol 100 m 08:00")
-        assert (second.name, second.description) == ("途经 pass", "途经 pass 50 m 08:02")
-
-    def test_name(self, gpx: gpxpy.gpx.GPX) -> None:
-        assert gpx.tracks[0].name == gpx.name == "巡警 <一> & 队 08:00-10:00"
-
-    def test_visits_are_waypoints(self, gpx: gpxpy.gpx.GPX) -> None:
-        (waypoint,) = gpx.waypoints
-        assert (waypoint.longitude, waypoint.latitude) == lonlat(ORIGIN[0] + 100, ORIGIN[1] + 3)
-        assert (waypoint.name, waypoint.description, waypoint.type) == (
-            "1. 和平小学 08:05",
-            "停留 10 分钟 stay 10 min",
-            "school",
-        )
-
-    def test_length_survives(self, gpx: gpxpy.gpx.GPX) -> None:
-        assert gpx.tracks[0].length_2d() == pytest.approx(150, rel=5e-3)
 
 
 class TestGeojson:
