@@ -16,7 +16,18 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-_PACKAGES = ("geopandas", "shapely", "pyogrio", "pyproj", "numpy", "scipy", "networkx", "numba", "pyvrp", "folium", "sqlalchemy")
+_PACKAGES = (
+    "geopandas",
+    "shapely",
+    "pyogrio",
+    "pyproj",
+    "numpy",
+    "scipy",
+    "networkx",
+    "numba",
+    "folium",
+    "sqlalchemy",
+)
 
 
 def real_data() -> Path:

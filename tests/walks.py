@@ -13,7 +13,8 @@ from geo.algorithms.routing.itinerary import make_itinerary
 from geo.model.frames import empty_frame
 from geo.model.itinerary import Itinerary
 from geo.model.network import Mode, StreetNetwork
-from geo.model.patrol import PatrolProblem, Route, Step, Team, Visit
+from geo.model.patrol import PatrolProblem, Team, Visit
+from geo.model.plan import Route, Step
 from geo.model.routes_view import RoutesView, Shift
 
 EPSG = 4547

@@ -23,7 +23,8 @@ function readForm(form) {
     const isNumber = control.type === "number";
     if (control.matches(":disabled") || (control.type === "radio" && !control.checked)) continue;
     if ("optional" in control.dataset && control.value === "") continue;
-    put(params, control.dataset.path, isNumber ? Number((Number(control.value) * Number(control.dataset.scale)).toPrecision(12)) : control.value);
+    if (control.type === "checkbox") put(params, control.dataset.path, control.checked);
+    else put(params, control.dataset.path, isNumber ? Number((Number(control.value) * Number(control.dataset.scale)).toPrecision(12)) : control.value);
   }
   for (const group of all("[data-list]", form)) {
     const ticked = all("input:checked", group).map((box) => box.value);

@@ -18,7 +18,7 @@ from geo.errors import MissingLayerError, ParameterError, StorageError
 from geo.formats.route_files import routes_geojson, routes_gpx, routes_kml
 from geo.model.itinerary import Itinerary
 from geo.model.network import Mode, StreetNetwork
-from geo.model.patrol import route_file_name
+from geo.model.plan import route_file_name
 from geo.model.routes_view import RoutesView, Shift
 from geo.services.read_views import read_plan_of
 from geo.storage.store import Store

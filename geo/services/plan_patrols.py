@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, cast
 
 import geopandas as gpd
@@ -23,16 +24,8 @@ from geo.algorithms.routing.solve import SolveParams, solve
 from geo.errors import CheckFailedError, MissingLayerError, ParameterError
 from geo.model.frames import FACILITY_KINDS, ROAD_CLASSES
 from geo.model.network import Mode, StreetNetwork
-from geo.model.patrol import (
-    DAY_S,
-    PATROL_SPEED_MPS,
-    PatrolPlan,
-    PatrolProblem,
-    Team,
-    Visit,
-    balance_max_over_mean,
-    gini,
-)
+from geo.model.patrol import DAY_S, PATROL_SPEED_MPS, PatrolProblem, Team, Visit
+from geo.model.plan import PatrolPlan, balance_max_over_mean, gini
 from geo.model.progress import Progress, ignore_progress, part_of, tell_stored
 from geo.model.reports import Finding, PlanReport, list_rows
 from geo.services.overtaken import inputs_stamp, require_unchanged
@@ -48,7 +41,7 @@ _WALKING_MPS = 1.3
 
 @dataclass(frozen=True)
 class VisitRule:
-    """Facilities of one kind are visited once a shift.
+    """Facilities of one kind are visited in the shift, once or more often.
 
     Attributes
     ----------
@@ -59,11 +52,21 @@ class VisitRule:
     windows
         Intervals in which the stay may start, seconds after local midnight; empty: any time. One that ends before it
         starts passes midnight.
+    times
+        How often in the shift.
+    min_gap_s, max_gap_s
+        Shortest and longest time between two visits in a row; None for no limit. FIELD.md section 3: at least every 2 h.
+    each_window
+        Whether a place is visited in each window (school opening and closing) rather than in one of them.
     """
 
     kind: str
     service_duration_s: float = 720.0
     windows: tuple[tuple[float, float], ...] = ()
+    times: int = 1
+    min_gap_s: float = 0.0
+    max_gap_s: float | None = None
+    each_window: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in FACILITY_KINDS:
@@ -94,7 +97,7 @@ class PatrolParams:
     patrol_speed_mps
         Mode → speed while patrolling.
     solve
-        Search time, seed and fairness.
+        Search time, seed, and whether to be fair.
     """
 
     required_classes: tuple[str, ...] = ()
@@ -283,11 +286,19 @@ def _visits(
             rules[kind].service_duration_s,
             tuple((start, end if end >= start else end + DAY_S) for start, end in rules[kind].windows),
             access_s=2 * float(away_m) / _WALKING_MPS,
+            times=rules[kind].times,
+            min_gap_s=rules[kind].min_gap_s,
+            max_gap_s=_or_inf(rules[kind].max_gap_s),
+            each_window=rules[kind].each_window,
         )
         for code, name, kind, node, (x, y), away_m in zip(
             facilities["code"], facilities["name"], facilities["kind"], nodes, xy, distance, strict=True
         )
     )
+
+
+def _or_inf(limit: float | None) -> float:
+    return inf if limit is None else limit
 
 
 def _report(problem: PatrolProblem, plan: PatrolPlan, plan_id: str, findings: list[Finding]) -> PlanReport:

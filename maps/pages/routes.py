@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from geo.model.patrol import route_file_name
+from geo.model.plan import route_file_name
 from geo.model.view import ProjectView
 from maps.base import community_layer, label_layer, street_layer
 from maps.encoding import Encoder

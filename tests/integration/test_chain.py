@@ -16,8 +16,9 @@ import pyogrio
 import pytest
 import shapely
 
+from geo.algorithms.routing.decode import NO_TIME
 from geo.algorithms.routing.encode import UNREACHABLE_EDGE
-from geo.algorithms.routing.solve import NO_TIME, SolveParams
+from geo.algorithms.routing.solve import SolveParams
 from geo.model.frames import SCHEMAS, require_frame
 from geo.model.network import StreetNetwork
 from geo.model.view import ProjectView

@@ -27,7 +27,8 @@ from geo.model.frames import MODES
 from geo.model.itinerary import Itinerary
 from geo.model.itinerary_text import sentence
 from geo.model.network import StreetNetwork
-from geo.model.patrol import PatrolPlan, PatrolProblem, Route, Visit
+from geo.model.patrol import PatrolProblem, Visit
+from geo.model.plan import PatrolPlan, Route
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from walks import network_of, problem_of, steps_of

@@ -20,7 +20,7 @@ from geo.model.frames import MODES, require_frame
 from geo.model.network import StreetNetwork
 from geo.model.patrol import PatrolProblem, Team, Visit
 
-QUICK = SolveParams(iterations=8, rounds=2)
+QUICK = SolveParams(iterations=8)
 
 
 @st.composite

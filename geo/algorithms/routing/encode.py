@@ -1,323 +1,394 @@
-"""A patrol problem as a vehicle routing problem for PyVRP.
-
-Each required segment becomes a group of up to two clients, one per direction, of which exactly one is visited; a visit
-becomes one client per time window. A client has a *start* and an *end* junction: the matrix entry from client i to client j
-is the travel time from the end of i to the start of j **plus the time to patrol j** in the team's mode, so that each mode
-has its own matrix and segments closed to a mode are too far away for it.
-"""
+"""A patrol problem as jobs and crews."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
-import pyvrp
 from numpy.typing import NDArray
 
 from geo.algorithms.network.connect import strong_part
-from geo.algorithms.network.distances import ShortestPaths
+from geo.algorithms.routing.rounds.arrays import NOWHERE, Crews, Jobs, nearest_jobs
+from geo.algorithms.routing.slots import slots
+from geo.algorithms.routing.terminals import Terminals, Ways, turns_matter
 from geo.errors import InfeasibleError
-from geo.model.network import Arcs, Mode, StreetNetwork
-from geo.model.patrol import PatrolProblem
+from geo.model.network import Arcs, Mode
+from geo.model.patrol import EdgeRule, PatrolProblem, Team, Visit
 
-FAR_S = 10_000_000
-"""Travel time that stands for "no way"; far above any shift."""
-TICKS_PER_S = 100
-"""PyVRP counts in whole numbers: hundredths of a second."""
-_CROP_MARGIN_M = 1000.0
-_MARGIN_S = 5.0
-"""Windows and shifts end this much earlier for the solver, so that rounding to ticks never makes a route late."""
-_PRIZE_S = 86_400.0
-_VISIT_WEIGHT = 20
+_NEAR = 20
+_REQUIRED_S = 1_000_000.0
+"""What it costs to leave something required out; far above any shift."""
+_MARGIN_S = 1.0
+"""Windows, shifts and breaks end this much earlier for the search, which rounds its times to single precision."""
+_VISIT_WEIGHT = 20.0
 """A place that must be visited counts as much as this many street segments, when not all can be served."""
 
-UNREACHABLE_EDGE = "No team can reach this street and return: it is closed to their modes or on an island."
-UNREACHABLE_VISIT = "No team can reach this place and return."
-WINDOW_OUTSIDE = "The time window lies outside every team's shift."
+Windows = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A client: one direction of a required segment, or one window of a visit.
+    """What one job is.
 
     Attributes
     ----------
-    start, end
-        Junctions.
     edge, forward
-        Segment and direction; edge is -1 for a visit.
+        Segment and its direction in the first mode; the second mode is the other one. Edge is -1 for a visit.
+    both
+        Whether both directions will do.
     visit
         Number of the visit; -1 for a segment.
-    window
-        When it may start.
+    number
+        Which of its repetitions this is, from 0.
+    windows
+        When it may start; empty: any time.
     """
 
-    start: int
-    end: int
     edge: int = -1
     forward: bool = True
+    both: bool = False
     visit: int = -1
-    window: tuple[float, float] | None = None
+    number: int = 0
+    windows: Windows = ()
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A patrol problem for PyVRP.
+    """A patrol problem as arrays.
 
     Attributes
     ----------
-    tasks, groups
-        Clients, and which of them are alternatives.
-    modes
-        Modes of the teams; the position is the profile.
-    durations
-        Profile → matrix over depots and tasks (depots first), in ticks.
-    depots
-        Distinct depot junctions.
-    nodes
-        Junctions where tasks or depots start or end, ascending.
-    travel_s
-        Profile → travel times between them, shape (len(nodes), len(nodes)); inf where there is no way.
-    paths
-        Profile → shortest paths.
-    unserved_edges, unserved_visits
-        What no team can serve, with the reason.
+    tasks
+        What each job is.
+    jobs, crews
+        The arrays.
+    modes, ways
+        Modes of travel of the classes, and their ways between terminals.
+    reasons
+        Job → why no team can do it (an English message id), for those that none can.
     """
 
     tasks: tuple[Task, ...]
-    groups: tuple[tuple[int, ...], ...]
+    jobs: Jobs
+    crews: Crews
     modes: tuple[Mode, ...]
-    durations: tuple[NDArray[np.int64], ...]
-    depots: tuple[int, ...]
-    nodes: NDArray[np.int64]
-    travel_s: tuple[NDArray[np.float64], ...]
-    paths: tuple[ShortestPaths, ...]
-    unserved_edges: dict[int, str]
-    unserved_visits: dict[int, str]
+    ways: tuple[Ways, ...]
+    reasons: dict[int, str] = field(default_factory=dict)
 
 
-def encode(problem: PatrolProblem) -> Encoded:
-    """Return the clients and matrices of a problem; what no team can serve is set aside with its reason.
+UNREACHABLE_EDGE = "No team can reach this street and return: it is closed to their modes or on an island."
+UNREACHABLE_VISIT = "No team can reach this place and return."
+WINDOW_OUTSIDE = "The time window lies outside every team's shift."
+NO_SKILL = "No team has the skills that are asked for."
+NO_AREA = "It lies outside the areas of all teams that could do it."
+NO_GAPS = "So many repetitions with these gaps do not fit into the shift."
+
+
+Service = tuple[int, int, int, bool | None]
+"""Segment, visit, repetition, wanted direction (None when either will do): what a job is in any problem."""
+
+
+def service_of(task: Task) -> Service:
+    """Return what a task is."""
+    return task.edge, task.visit, task.number, True if task.visit >= 0 else None if task.both else task.forward
+
+
+def encode(
+    problem: PatrolProblem, done: Collection[Service] = (), horizon_s: tuple[float, float] | None = None
+) -> Encoded:
+    """Return the jobs and crews of a problem; what no team can do is set aside with its reason.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    done
+        Services that are done already, and are no jobs.
+    horizon_s
+        Begin and end of the time into which repeated services are spread; None: of all shifts.
 
     Raises
     ------
     InfeasibleError
         A team's depot lies where its mode cannot drive or walk in and out.
     """
-    network = problem.network
-    count = len(network.nodes)
+    network, count = problem.network, len(problem.network.nodes)
     modes = tuple(dict.fromkeys(team.mode for team in problem.teams))
     arcs = [network.arcs(mode) for mode in modes]
     strong = [strong_part(count, one) for one in arcs]
     for team in problem.teams:
-        if not strong[modes.index(team.mode)][team.depot_node]:
-            raise InfeasibleError(
-                "The depot of team '{team}' cannot be reached and left by {mode}. Move the depot or change the mode.",
-                team=team.name,
-                mode=team.mode,
-            )
-    served_by: list[set[tuple[int, bool]]] = []
-    for one, inside in zip(arcs, strong, strict=True):
-        usable = inside[one.tail] & inside[one.head]
-        served_by.append(set(zip(one.edge[usable].tolist(), one.forward[usable].tolist(), strict=True)))
-    tasks, groups, unserved_edges = _edge_tasks(problem, set().union(*served_by))
-    visit_tasks, visit_groups, unserved_visits = _visit_tasks(problem, np.any(strong, axis=0), len(tasks))
-    tasks += visit_tasks
-    depots = tuple(dict.fromkeys(team.depot_node for team in problem.teams))
-    nodes = np.unique([*depots, *(node for task in tasks for node in (task.start, task.end))])
-    paths = tuple(ShortestPaths(count, one) for one in _cropped(network, arcs, strong, nodes))
-    travel = tuple(path.times(nodes, nodes) for path in paths)
-    durations = tuple(
-        _matrix(problem.serve_times_s(mode), times, served, nodes, depots, tasks)
-        for mode, times, served in zip(modes, travel, served_by, strict=True)
+        _require_depot(team, strong[modes.index(team.mode)])
+    tasks, reasons = _list_tasks(problem, frozenset(done), horizon_s)
+    by_turns = any(turns_matter(network, mode) for mode in modes)
+    terminals, entry, leave, start, end = _terminals(problem, tasks, by_turns)
+    ways = tuple(Ways(network, mode, one, terminals) for mode, one in zip(modes, arcs, strict=True))
+    way_s = np.array([_rounded_up(way.times_s()) for way in ways])
+    classes, of_team = _classes(problem, modes)
+    serve_s = np.array(
+        [_serve_times(problem, tasks, modes[kind], speed, arcs[kind], strong[kind]) for kind, speed in classes]
     )
-    return Encoded(
-        tuple(tasks),
-        tuple(groups + visit_groups),
-        modes,
-        durations,
-        depots,
-        nodes,
-        travel,
-        paths,
-        unserved_edges,
-        unserved_visits,
+    way_s = way_s[[kind for kind, _ in classes]]
+    allowed = _allowed(problem, tasks, reasons, serve_s, of_team)
+    windows = [task.windows for task in tasks]
+    first = np.cumsum([0, *(len(one) for one in windows)])
+    flat = np.array([window for one in windows for window in one], dtype=np.float64).reshape(-1, 2)
+    is_edge = np.array([task.edge >= 0 for task in tasks], dtype=bool)
+    jobs = Jobs(
+        entry,
+        leave,
+        serve_s,
+        is_edge,
+        first,
+        flat[:, 0].copy(),
+        np.maximum(flat[:, 0], flat[:, 1] - _MARGIN_S),
+        np.array([_prize(problem, task) for task in tasks], dtype=np.float64),
+        allowed,
+        _outside(problem, tasks),
+        np.empty((len(tasks), 0), dtype=np.int32),
+        way_s,
     )
+    jobs = jobs._replace(near=nearest_jobs(jobs, _NEAR))
+    crews = _crews(problem, of_team, start, end)
+    # arrays laid out otherwise would have to be compiled for anew
+    jobs, crews = Jobs(*map(np.ascontiguousarray, jobs)), Crews(*map(np.ascontiguousarray, crews))
+    return Encoded(tuple(tasks), jobs, crews, modes, ways, reasons)
 
 
-def _cropped(
-    network: StreetNetwork, arcs: list[Arcs], strong: list[NDArray[np.bool_]], nodes: NDArray[np.int64]
-) -> list[Arcs]:
-    """Return the arcs near the tasks, so that a plan for one district does not search the whole city.
-
-    The margin is doubled until every junction that can be reached in the whole network can be reached in the crop.
-    """
-    low, high = network.xy[nodes].min(axis=0), network.xy[nodes].max(axis=0)
-    whole = np.ptp(network.xy, axis=0).max()
-    margin = _CROP_MARGIN_M
-    while margin < whole:
-        near = ((network.xy >= low - margin) & (network.xy <= high + margin)).all(axis=1)
-        crops = [_arcs_at(one, near[one.tail] & near[one.head]) for one in arcs]
-        parts = [strong_part(len(near), crop) for crop in crops]
-        if all(part[nodes[inside[nodes]]].all() for part, inside in zip(parts, strong, strict=True)):
-            return crops
-        margin *= 2
-    return arcs
+def _rounded_up(times_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return times in single precision, never shorter."""
+    short = times_s.astype(np.float32)
+    return np.where(short < times_s, np.nextafter(short, np.float32(inf)), short).astype(np.float32)
 
 
-def _arcs_at(arcs: Arcs, chosen: NDArray[np.bool_]) -> Arcs:
-    return Arcs(arcs.tail[chosen], arcs.head[chosen], arcs.edge[chosen], arcs.forward[chosen], arcs.time_s[chosen])
+def _require_depot(team: Team, strong: NDArray[np.bool_]) -> None:
+    ends = [*([] if team.is_start_free else [team.depot_node]), *([] if team.is_end_free else [team.final_node])]
+    if not all(strong[node] for node in ends):
+        raise InfeasibleError(
+            "The depot of team '{team}' cannot be reached and left by {mode}. Move the depot or change the mode.",
+            team=team.name,
+            mode=team.mode,
+        )
 
 
-def _edge_tasks(
-    problem: PatrolProblem, usable: set[tuple[int, bool]]
-) -> tuple[list[Task], list[tuple[int, ...]], dict[int, str]]:
-    edges = problem.network.edges
-    first, last = edges["from_node"].tolist(), edges["to_node"].tolist()
-    tasks: list[Task] = []
-    groups: list[tuple[int, ...]] = []
-    unserved: dict[int, str] = {}
-    for edge in problem.required_edges:
-        group = []
-        for forward in (True, False):
-            if (edge, forward) in usable:
-                start, end = (first[edge], last[edge]) if forward else (last[edge], first[edge])
-                group.append(len(tasks))
-                tasks.append(Task(start, end, edge, forward))
-        if group:
-            groups.append(tuple(group))
-        else:
-            unserved[edge] = UNREACHABLE_EDGE
-    return tasks, groups, unserved
-
-
-def _visit_tasks(
-    problem: PatrolProblem, reachable: NDArray[np.bool_], offset: int
-) -> tuple[list[Task], list[tuple[int, ...]], dict[int, str]]:
-    tasks: list[Task] = []
-    groups: list[tuple[int, ...]] = []
-    unserved: dict[int, str] = {}
+def _list_tasks(
+    problem: PatrolProblem, done: Collection[Service], horizon_s: tuple[float, float] | None
+) -> tuple[list[Task], dict[int, str]]:
+    """Return all jobs, and why some cannot be done whoever comes."""
     earliest = min(team.shift_start_s for team in problem.teams)
     latest = max(team.shift_end_s for team in problem.teams)
+    if horizon_s is not None:
+        earliest, latest = horizon_s
+    tasks: list[Task] = []
+    reasons: dict[int, str] = {}
+
+    def add(found: list[Task], reason: str | None) -> None:
+        found = [task for task in found if service_of(task) not in done]
+        if reason is not None:
+            reasons.update(dict.fromkeys(range(len(tasks), len(tasks) + len(found)), reason))
+        tasks.extend(found)
+
+    for edge in problem.required_edges:
+        rule = problem.rule(edge)
+        parts = slots(rule.times, rule.min_gap_s, rule.max_gap_s, earliest, latest)
+        for forward, both in _directions(rule):
+            found = [Task(edge, forward, both, -1, k, part) for k, part in enumerate(parts or [()] * rule.times)]
+            add(found, None if parts else NO_GAPS)
     for number, visit in enumerate(problem.visits):
-        if not reachable[visit.node]:
-            unserved[number] = UNREACHABLE_VISIT
-            continue
-        windows = visit.daily_windows or ((earliest, latest),)
-        open_windows = [(start, end) for start, end in windows if end >= earliest and start + visit.total_s <= latest]
-        if not open_windows:
-            unserved[number] = WINDOW_OUTSIDE
-            continue
-        groups.append(tuple(range(offset + len(tasks), offset + len(tasks) + len(open_windows))))
-        tasks += [Task(visit.node, visit.node, visit=number, window=window) for window in open_windows]
-    return tasks, groups, unserved
+        add(*_visit_tasks(number, visit, earliest, latest))
+    return tasks, reasons
 
 
-def _matrix(
-    serve_times_s: NDArray[np.float64],
-    travel_s: NDArray[np.float64],
-    served: set[tuple[int, bool]],
-    nodes: NDArray[np.int64],
-    depots: tuple[int, ...],
-    tasks: list[Task],
-) -> NDArray[np.int64]:
-    """Return travel time to each client plus the time to patrol it, depots first, in ticks."""
-    ends = np.searchsorted(nodes, [*depots, *(task.end for task in tasks)])
-    starts = np.searchsorted(nodes, [*depots, *(task.start for task in tasks)])
-    serve = np.array(
-        [
-            *(0.0 for _ in depots),
-            *(
-                0.0 if task.edge < 0 else serve_times_s[task.edge] if (task.edge, task.forward) in served else np.inf
-                for task in tasks
-            ),
-        ]
+def _directions(rule: EdgeRule) -> list[tuple[bool, bool]]:
+    """Return (forward, or either) of each service of a segment in one repetition."""
+    return {
+        "either": [(True, True)],
+        "both": [(True, False), (False, False)],
+        "forward": [(True, False)],
+        "backward": [(False, False)],
+    }[rule.direction]
+
+
+def _visit_tasks(number: int, visit: Visit, earliest: float, latest: float) -> tuple[list[Task], str | None]:
+    """Return the jobs of a visit, and why they cannot be done by any team that is out from ``earliest`` to ``latest``."""
+    windows = [
+        (max(start, earliest), min(end, latest - visit.total_s))
+        for start, end in visit.daily_windows
+        if end >= earliest and start + visit.total_s <= latest
+    ]
+    windows = sorted((start, end) for start, end in windows if start <= end)
+    in_each = visit.each_window and bool(visit.windows)
+    wanted = visit.times * (len(visit.windows) if in_each else 1)
+    if visit.windows and len(windows) < (len(visit.windows) if in_each else 1):
+        return [Task(visit=number, number=k) for k in range(wanted)], WINDOW_OUTSIDE
+    if in_each:
+        chosen = [(window,) for window in windows[: len(visit.windows)] for _ in range(visit.times)]
+        return [Task(visit=number, number=k, windows=part) for k, part in enumerate(chosen)], None
+    parts = slots(visit.times, visit.min_gap_s, visit.max_gap_s, earliest, latest - visit.total_s)
+    if not parts:
+        return [Task(visit=number, number=k) for k in range(wanted)], NO_GAPS
+    if windows:
+        parts = [_common(part, tuple(windows)) for part in parts]
+    if windows and not all(parts):
+        return [Task(visit=number, number=k) for k in range(wanted)], NO_GAPS
+    return [Task(visit=number, number=k, windows=part) for k, part in enumerate(parts)], None
+
+
+def _common(part: Windows, windows: Windows) -> Windows:
+    """Return the windows inside a slot; an empty slot is any time."""
+    if not part:
+        return windows
+    both = [(max(a, c), min(b, d)) for a, b in part for c, d in windows]
+    return tuple((a, b) for a, b in both if a <= b)
+
+
+def _terminals(
+    problem: PatrolProblem, tasks: Sequence[Task], by_turns: bool
+) -> tuple[Terminals, NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Return the terminals, and the numbers of those where jobs begin and end, and teams begin and end."""
+    ends = problem.network.edges[["from_node", "to_node"]].to_numpy().tolist()
+    numbers: dict[tuple[int, int, bool], int] = {}
+
+    def at_node(node: int) -> int:
+        return numbers.setdefault((node, -1, True), len(numbers))
+
+    def along(edge: int, forward: bool) -> tuple[int, int]:
+        if by_turns:
+            number = numbers.setdefault((-1, edge, forward), len(numbers))
+            return number, number
+        first, last = ends[edge] if forward else ends[edge][::-1]
+        return at_node(first), at_node(last)
+
+    entry = np.full((len(tasks), 2), NOWHERE, dtype=np.int32)
+    leave = np.full((len(tasks), 2), NOWHERE, dtype=np.int32)
+    for job, task in enumerate(tasks):
+        if task.visit >= 0:
+            entry[job, 0] = leave[job, 0] = at_node(problem.visits[task.visit].node)
+            continue
+        for mode in range(1 + task.both):
+            entry[job, mode], leave[job, mode] = along(task.edge, task.forward != bool(mode))
+    start = [NOWHERE if team.is_start_free else at_node(team.depot_node) for team in problem.teams]
+    end = [NOWHERE if team.is_end_free else at_node(team.final_node) for team in problem.teams]
+    node, edge, forward = (np.array(column) for column in zip(*numbers, strict=True)) if numbers else ([], [], [])
+    terminals = Terminals(
+        np.asarray(node, dtype=np.int64), np.asarray(edge, dtype=np.int64), np.asarray(forward, dtype=bool)
     )
-    total = travel_s[np.ix_(ends, starts)] + serve[None, :]
-    ticks: NDArray[np.int64] = np.rint(np.minimum(total, FAR_S) * TICKS_PER_S).astype(np.int64)
-    np.fill_diagonal(ticks, 0)
-    return ticks
+    return terminals, entry, leave, np.array(start, dtype=np.int32), np.array(end, dtype=np.int32)
 
 
-def as_vrp(
+def _classes(problem: PatrolProblem, modes: Sequence[Mode]) -> tuple[list[tuple[int, float | None]], NDArray[np.int64]]:
+    """Return mode and patrol speed of each class of teams, and the class of each team."""
+    keys = [(modes.index(team.mode), team.patrol_speed_mps) for team in problem.teams]
+    distinct = list(dict.fromkeys(keys))
+    return distinct, np.array([distinct.index(key) for key in keys], dtype=np.int64)
+
+
+def _serve_times(
     problem: PatrolProblem,
-    encoded: Encoded,
-    *,
-    prizes: bool,
-    target_s: float | None = None,
-    overtime_cost: int = 0,
-) -> pyvrp.ProblemData:
-    """Return the problem as PyVRP data.
-
-    Parameters
-    ----------
-    problem, encoded
-        The problem and its encoding.
-    prizes
-        False: everything must be served. True: what does not fit may be left out, at the price of a day each.
-    target_s
-        Duration that a route should not exceed; each tick above costs ``overtime_cost`` more, so that the longest routes
-        are shortened first. None: the longest shift.
-    overtime_cost
-        Weight of fairness against total time.
-    """
-    target_s = max(team.shift_s for team in problem.teams) if target_s is None else target_s
-    width = len(encoded.depots)
-    alternatives = [group for group in encoded.groups if len(group) > 1]
-    group_of = {task: number for number, group in enumerate(alternatives) for task in group}
-    clients = []
-    for number, task in enumerate(encoded.tasks):
-        early, late = (0.0, FAR_S) if task.window is None else task.window
-        stay = problem.visits[task.visit].total_s if task.visit >= 0 else 0.0
-        clients.append(
-            pyvrp.Client(
-                location=width + number,
-                service_duration=_ticks(stay),
-                tw_early=_ticks(early),
-                tw_late=_ticks(max(early, late - _MARGIN_S)),
-                required=not prizes and number not in group_of,
-                prize=_ticks(_PRIZE_S * (_VISIT_WEIGHT if task.visit >= 0 else 1)) if prizes else 0,
-                group=group_of.get(number),
-            )
-        )
-    # an open group must not be required when its members may be left out
-    groups = [pyvrp.ClientGroup(list(group), required=not prizes) for group in alternatives]
-    zero = np.zeros_like(encoded.durations[0])
-    return pyvrp.ProblemData(
-        locations=[pyvrp.Location(0, 0)] * (width + len(clients)),
-        clients=clients,
-        depots=[pyvrp.Depot(location=number) for number in range(width)],
-        vehicle_types=_vehicle_types(problem, encoded, target_s, overtime_cost),
-        distance_matrices=[zero] * len(encoded.durations),  # type: ignore[list-item]  # its stubs ask for ndarray[int]
-        duration_matrices=list(encoded.durations),  # type: ignore[arg-type]
-        groups=groups,
-    )
-
-
-def _vehicle_types(
-    problem: PatrolProblem, encoded: Encoded, target_s: float, overtime_cost: int
-) -> list[pyvrp.VehicleType]:
-    """Return a vehicle type for each team."""
-    result = []
-    for team in problem.teams:
-        depot = encoded.depots.index(team.depot_node)
-        shift, target = _ticks(team.shift_s - 2 * _MARGIN_S), _ticks(target_s)
-        result.append(
-            pyvrp.VehicleType(
-                start_depot=depot,
-                end_depot=depot,
-                tw_early=_ticks(team.shift_start_s),
-                tw_late=_ticks(team.shift_end_s - _MARGIN_S),
-                shift_duration=max(0, min(target, shift)),
-                max_overtime=max(0, shift - target),
-                unit_distance_cost=0,
-                unit_duration_cost=1,
-                unit_overtime_cost=overtime_cost,
-                profile=encoded.modes.index(team.mode),
-            )
-        )
+    tasks: Sequence[Task],
+    mode: Mode,
+    speed_mps: float | None,
+    arcs: Arcs,
+    strong: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return how long a class takes for each job in each mode, shape (n, 2); inf where it cannot come, do it and return."""
+    usable = strong[arcs.tail] & strong[arcs.head]
+    is_open = np.zeros((len(problem.network.edges), 2), dtype=bool)
+    is_open[arcs.edge[usable], arcs.forward[usable].astype(int)] = True
+    times = problem.serve_times_s(mode, speed_mps)
+    result = np.full((len(tasks), 2), inf)
+    for job, task in enumerate(tasks):
+        if task.visit >= 0:
+            visit = problem.visits[task.visit]
+            result[job, 0] = visit.total_s if strong[visit.node] else inf
+            continue
+        for turned in range(1 + task.both):
+            if is_open[task.edge, int(task.forward != bool(turned))]:
+                result[job, turned] = times[task.edge]
     return result
 
 
-def _ticks(seconds: float) -> int:
-    return round(seconds * TICKS_PER_S)
+def _skills(problem: PatrolProblem, task: Task) -> frozenset[str]:
+    return problem.visits[task.visit].skills if task.visit >= 0 else problem.rule(task.edge).skills
+
+
+def _area(problem: PatrolProblem, task: Task) -> int:
+    if task.visit >= 0:
+        return problem.visits[task.visit].area
+    return -1 if problem.edge_areas is None else int(problem.edge_areas[task.edge])
+
+
+def _prize(problem: PatrolProblem, task: Task) -> float:
+    prize = problem.visits[task.visit].prize_s if task.visit >= 0 else problem.rule(task.edge).prize_s
+    if prize is not None:
+        return prize
+    return _REQUIRED_S * (_VISIT_WEIGHT if task.visit >= 0 else 1.0)
+
+
+def _allowed(
+    problem: PatrolProblem,
+    tasks: Sequence[Task],
+    reasons: dict[int, str],
+    serve_s: NDArray[np.float64],
+    of_team: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return who may do what, shape (n, r); why nobody may is added to the reasons."""
+    can = np.asarray(np.isfinite(serve_s).any(axis=2), dtype=np.bool_).T[:, of_team]
+    skilled: NDArray[np.bool_] = np.array(
+        [[_skills(problem, task) <= team.skills for team in problem.teams] for task in tasks], dtype=bool
+    )
+    skilled = skilled.reshape(can.shape)
+    within = ~(_is_outside(problem, tasks) & np.array([team.is_area_hard for team in problem.teams]))
+    allowed: NDArray[np.bool_] = can & skilled & within
+    nobody = ~np.asarray(allowed.any(axis=1), dtype=np.bool_)
+    for job in np.flatnonzero(nobody).tolist():
+        if not can[job].any():
+            reasons[job] = UNREACHABLE_VISIT if tasks[job].visit >= 0 else UNREACHABLE_EDGE
+        elif not (can[job] & skilled[job]).any():
+            reasons[job] = NO_SKILL
+        else:
+            reasons[job] = NO_AREA
+    allowed[np.array(list(reasons), dtype=np.int64)] = False
+    return allowed
+
+
+def _is_outside(problem: PatrolProblem, tasks: Sequence[Task]) -> NDArray[np.bool_]:
+    areas = [_area(problem, task) for task in tasks]
+    rows = [[bool(team.areas) and area not in team.areas for team in problem.teams] for area in areas]
+    return np.array(rows, dtype=bool).reshape(len(tasks), len(problem.teams))
+
+
+def _outside(problem: PatrolProblem, tasks: Sequence[Task]) -> NDArray[np.float64]:
+    costs = np.array([team.outside_s for team in problem.teams])
+    return np.asarray(_is_outside(problem, tasks) * costs, dtype=np.float64)
+
+
+def _crews(
+    problem: PatrolProblem, of_team: NDArray[np.int64], start: NDArray[np.int32], end: NDArray[np.int32]
+) -> Crews:
+    teams = problem.teams
+    rests = [team.breaks for team in teams]
+    flat = [rest for one in rests for rest in one]
+    return Crews(
+        of_team,
+        start,
+        end,
+        np.array([team.shift_start_s for team in teams]),
+        np.array([team.shift_end_s - _MARGIN_S for team in teams]),
+        np.array(list(_moving_limits(problem))),
+        np.array([team.spent_s for team in teams]),
+        np.cumsum([0, *(len(one) for one in rests)]),
+        np.array([rest.earliest_s for rest in flat], dtype=np.float64),
+        np.array([max(rest.earliest_s, rest.latest_s - _MARGIN_S) for rest in flat], dtype=np.float64),
+        np.array([rest.duration_s for rest in flat], dtype=np.float64),
+    )
+
+
+def _moving_limits(problem: PatrolProblem) -> Iterator[float]:
+    """Yield how long each team may be on its way: as its longest way takes at the fastest speed; so none is longer."""
+    for team in problem.teams:
+        if team.max_walk_m is None or team.mode != "foot":
+            yield inf
+            continue
+        yield team.max_walk_m / float(problem.network.edges["speed_foot_mps"].max())

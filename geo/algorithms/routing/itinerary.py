@@ -15,7 +15,8 @@ import numpy as np
 
 from geo.algorithms.routing.itinerary_junctions import Arc, Junctions, bearing_deg, heading_of
 from geo.model.itinerary import XY, Action, Instruction, Itinerary, Manoeuvre, PlannedVisit
-from geo.model.patrol import PatrolProblem, Route, Step, Visit
+from geo.model.patrol import PatrolProblem, Visit
+from geo.model.plan import Route, Step
 
 _WINDOW_TOLERANCE_S = 1.0
 

@@ -15,7 +15,8 @@ from geo.algorithms.routing.itinerary import describe_walk
 from geo.algorithms.routing.itinerary_junctions import Junctions
 from geo.model.itinerary import Itinerary
 from geo.model.network import Mode, StreetNetwork
-from geo.model.patrol import PATROL_SPEED_MPS, Step, Visit
+from geo.model.patrol import PATROL_SPEED_MPS, Visit
+from geo.model.plan import Step
 
 _LENGTH_TOLERANCE_M = 0.01
 _TIME_TOLERANCE_S = 1e-3

@@ -12,7 +12,8 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.model.frames import empty_frame
-from geo.model.patrol import PatrolPlan, PatrolProblem, Route, Step
+from geo.model.patrol import PatrolProblem
+from geo.model.plan import PatrolPlan, Route, Step
 
 
 def _line(problem: PatrolProblem, steps: list[Step]) -> shapely.LineString:
@@ -27,7 +28,9 @@ def _line(problem: PatrolProblem, steps: list[Step]) -> shapely.LineString:
 
 
 def _kind(step: Step) -> str:
-    return "visit" if step.visit >= 0 else "serve" if step.serves else "deadhead"
+    if step.edge < 0:
+        return "break" if step.is_break else "visit"
+    return "serve" if step.serves else "deadhead"
 
 
 def leg_frame(problem: PatrolProblem, plan: PatrolPlan, plan_id: str) -> gpd.GeoDataFrame:
@@ -40,7 +43,7 @@ def leg_frame(problem: PatrolProblem, plan: PatrolPlan, plan_id: str) -> gpd.Geo
         for (kind, name), group in groupby(
             route.steps, key=lambda step: (_kind(step), names[step.edge] if step.edge >= 0 else "")
         ):
-            if kind == "visit":
+            if kind in ("visit", "break"):
                 continue
             steps = list(group)
             number += 1

@@ -13,7 +13,7 @@ import pytest
 import shapely
 
 from geo.errors import ParameterError
-from geo.model.patrol import Route
+from geo.model.plan import Route
 from maps.sheet import SheetParams, phone_page_url, render_sheet
 from maps.sheet_paper import Paper, Room, arrows, beside, tilted_box
 

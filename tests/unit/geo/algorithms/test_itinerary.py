@@ -18,7 +18,7 @@ from geo.algorithms.routing.itinerary_junctions import (
     heading_of,
 )
 from geo.model.itinerary_text import sentence
-from geo.model.patrol import Route, Step
+from geo.model.plan import Route, Step
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from walks import ROUND, X0, Y0, itinerary_of, network_of, problem_of, steps_of, town, visit_at

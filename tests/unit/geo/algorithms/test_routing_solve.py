@@ -11,19 +11,21 @@ import pytest
 
 from geo.algorithms.routing.bound import longest_route_bound
 from geo.algorithms.routing.check import check_plan
-from geo.algorithms.routing.construct import match_odd
+from geo.algorithms.routing.decode import NO_TIME, NOT_WORTH
 from geo.algorithms.routing.encode import (
-    FAR_S,
-    TICKS_PER_S,
+    NO_AREA,
+    NO_GAPS,
+    NO_SKILL,
     UNREACHABLE_EDGE,
     UNREACHABLE_VISIT,
     WINDOW_OUTSIDE,
     encode,
 )
-from geo.algorithms.routing.solve import NO_TIME, SolveParams, solve
+from geo.algorithms.routing.solve import SolveParams, solve
 from geo.errors import CancelledError, InfeasibleError, ParameterError
-from geo.model.network import StreetNetwork
-from geo.model.patrol import PatrolPlan, PatrolProblem, Team, Visit
+from geo.model.network import StreetNetwork, TurnPenalties, TurnRule
+from geo.model.patrol import Break, EdgeRule, PatrolProblem, Team, Visit
+from geo.model.plan import PatrolPlan
 
 Network = Callable[..., StreetNetwork]
 MakeTeam = Callable[..., Team]
@@ -58,7 +60,7 @@ class TestBestPlans:
         depot = node_at(town, 0, 0)
         plan = planned(PatrolProblem(town, (team("甲", depot=depot), team("乙", depot=depot)), (0, 1), ()))
         assert plan.durations_s().tolist() == [pytest.approx(300 / PATROL + 300 / WALK)] * 2
-        assert plan.lower_bound_s == pytest.approx(300 / PATROL)
+        assert plan.lower_bound_s == pytest.approx(300 / PATROL + 300 / WALK)
 
     def test_ring_needs_no_deadhead(self, network: Network, team: MakeTeam) -> None:
         corners = [(0, 0), (200, 0), (200, 200), (0, 200), (0, 0)]
@@ -171,37 +173,38 @@ class TestWhatCannotBeServed:
 
 
 class TestEncoding:
-    def test_clients_and_times(self, network: Network, team: MakeTeam) -> None:
+    def test_jobs_and_times(self, network: Network, team: MakeTeam) -> None:
         town = network([[(0, 0), (110, 0)], [(110, 0), (220, 0)]], oneway=["both", "forward"])
         depot = node_at(town, 0, 0)
         encoded = encode(PatrolProblem(town, (team(depot=depot),), (0, 1), (visit(town, 220, 0, 60, ((0, 86400),)),)))
-        assert [(task.edge, task.forward) for task in encoded.tasks] == [
-            (0, True), (0, False), (1, True), (1, False), (-1, True),
+        assert [(task.edge, task.both, task.visit) for task in encoded.tasks] == [
+            (0, True, -1), (1, True, -1), (-1, False, 0),
         ]  # fmt: skip
-        assert encoded.groups == ((0, 1), (2, 3), (4,))
-        (matrix,) = encoded.durations
-        patrol, walk = 110 / PATROL, 110 / WALK
-        from_depot = [patrol, walk + patrol, walk + patrol, 2 * walk + patrol, 2 * walk]
-        assert matrix[0, 1:].tolist() == [round(seconds * TICKS_PER_S) for seconds in from_depot]
-        assert matrix[1, 3] == round(patrol * TICKS_PER_S)  # from the end of the first street into the second
-        assert np.diag(matrix).tolist() == [0] * 6
+        jobs, crews = encoded.jobs, encoded.crews
+        home = int(crews.start[0])
+        assert jobs.serve_s[0, :, 0].tolist() == pytest.approx([110 / PATROL, 110 / PATROL, 60])
+        assert jobs.way_s[0, home, jobs.entry[:, 0]].tolist() == pytest.approx([0, 110 / WALK, 220 / WALK])
+        assert jobs.way_s[0, jobs.leave[0, 0], jobs.entry[1, 0]] == 0
+        assert (jobs.entry[:2, 0].tolist(), jobs.leave[:2, 0].tolist()) == (
+            jobs.leave[:2, 1].tolist(),
+            jobs.entry[:2, 1].tolist(),
+        )
 
     def test_wheels_keep_to_one_way_signs(self, network: Network, team: MakeTeam) -> None:
         corners = [(0, 0), (200, 0), (200, 200), (0, 200), (0, 0)]
         town = network([corners[n : n + 2] for n in range(4)], oneway=["forward"] * 4)
-        encoded = encode(PatrolProblem(town, (team(mode="car", depot=0),), (0, 1), ()))
-        assert [(task.edge, task.forward) for task in encoded.tasks] == [(0, True), (1, True)]
+        serve = encode(PatrolProblem(town, (team(mode="car", depot=0),), (0, 1), ())).jobs.serve_s
+        assert np.isfinite(serve[0]).tolist() == [[True, False]] * 2
 
-    def test_street_closed_to_a_mode_is_far_away(self, network: Network, team: MakeTeam) -> None:
+    def test_street_closed_to_a_mode_is_not_allowed(self, network: Network, team: MakeTeam) -> None:
         town = network([[(0, 0), (100, 0)], [(0, 0), (0, 100)]], road_class=["residential", "lane"])
         depot = node_at(town, 0, 0)
         encoded = encode(PatrolProblem(town, (team("甲", "car", depot), team("乙", "foot", depot)), (1,), ()))
         assert encoded.modes == ("car", "foot")
-        assert encoded.durations[0][0, 1] == FAR_S * TICKS_PER_S
-        assert encoded.durations[1][0, 1] == round(100 / PATROL * TICKS_PER_S)
+        assert encoded.jobs.allowed.tolist() == [[False, True]]
 
-    def test_far_streets_are_not_searched(self, network: Network, team: MakeTeam) -> None:
-        """The crop must not change the ways: a detour of 4 km round is found although it leaves the margin."""
+    def test_a_long_way_round_is_found(self, network: Network, team: MakeTeam) -> None:
+        """The way back is 4 km longer than the street."""
         far = [(0, 0), (0, 3000), (200, 3000), (200, 0)]
         town = network(
             [[(0, 0), (200, 0)], *[far[n : n + 2] for n in range(3)], [(0, 0), (-9000, 0)]],
@@ -275,23 +278,135 @@ class TestSearch:
         assert 0.4 <= plan.seconds < 5
         assert not plan.stopped_early
 
-    @pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": 1e6}, {"fairness": -1}, {"rounds": 0}])
+    @pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": 1e6}, {"iterations": 0}])
     def test_parameters(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ParameterError):
             SolveParams(**wrong)
 
 
-@pytest.mark.parametrize(
-    ("places", "total"),
-    # on 0, 3, 5, 8 nearest first takes 3–5 and is left with 0–8: the exchange of partners must repair it
-    [([0, 1, 10, 11], 2), ([0, 3, 5, 8], 6), ([5, 0, 8, 3], 6), ([0, 7], 7)],
-)
-def test_odd_junctions_are_matched_cheaply(places: list[int], total: int) -> None:
-    times = np.abs(np.subtract.outer(places, places)).astype(float)
-    pairs = match_odd(np.arange(len(places)), times)
-    assert sorted(pairs.ravel().tolist()) == list(range(len(places)))
-    assert sum(times[a, b] for a, b in pairs) == total
+class TestRules:
+    """Each on a town so small that the right plan is plain."""
 
+    @pytest.fixture
+    def cross(self, network: Network) -> StreetNetwork:
+        return network([[(0, 0), (110, 0)], [(0, 0), (-110, 0)], [(0, 0), (0, 110)]])
 
-def test_no_odd_junction() -> None:
-    assert match_odd(np.array([], dtype=np.int64), np.zeros((3, 3))).shape == (0, 2)
+    def test_both_directions(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        depot = node_at(cross, 0, 0)
+        plan = planned(PatrolProblem(cross, (team(depot=depot),), (0,), (), edge_rules={0: EdgeRule(direction="both")}))
+        assert plan.routes[0].duration_s == pytest.approx(2 * 110 / PATROL)
+        assert [step.serves for step in plan.routes[0].steps] == [True, True]
+
+    def test_repeats_keep_their_gaps(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        depot = node_at(cross, 0, 0)
+        rule = EdgeRule(times=3, min_gap_s=1_800, max_gap_s=5_400)
+        place = replace(visit(cross, 0, 110, 300), times=2, min_gap_s=3_600, max_gap_s=7_200)
+        plan = planned(PatrolProblem(cross, (team(depot=depot),), (0,), (place,), edge_rules={0: rule}))
+        assert not plan.unserved
+        steps = plan.routes[0].steps
+        for starts, least, most in (
+            ([step.start_s for step in steps if step.serves], 1_800, 5_400),
+            ([step.start_s for step in steps if step.visit >= 0], 3_600, 7_200),
+        ):
+            assert all(least <= gap <= most for gap in np.diff(starts))
+
+    def test_gaps_that_do_not_fit(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        place = replace(visit(cross, 0, 110, 300), times=5, min_gap_s=7_200)
+        plan = planned(PatrolProblem(cross, (team(depot=0, hours=(8, 12)),), (), (place,)))
+        assert [one.reason for one in plan.unserved] == [NO_GAPS] * 5
+
+    def test_a_visit_in_each_window(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        windows = ((28_800.0, 30_600.0), (36_000.0, 37_800.0))
+        school = replace(visit(cross, 0, 110, 300, windows), each_window=True)
+        plan = planned(PatrolProblem(cross, (team(depot=0, hours=(8, 12)),), (), (school,)))
+        starts = [step.start_s for step in plan.routes[0].steps if step.visit >= 0]
+        assert [low <= start <= high for start, (low, high) in zip(starts, windows, strict=True)] == [True, True]
+
+    def test_skills(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        depot = node_at(cross, 0, 0)
+        teams = (team("甲", depot=depot), replace(team("乙", depot=depot), skills=frozenset({"police"})))
+        rules = {0: EdgeRule(skills=frozenset({"police"})), 1: EdgeRule(skills=frozenset({"doctor"}))}
+        plan = planned(PatrolProblem(cross, teams, (0, 1), (), edge_rules=rules))
+        assert [any(step.serves for step in route.steps) for route in plan.routes] == [False, True]
+        assert plan.unserved_edges == {1: NO_SKILL}
+
+    @pytest.mark.parametrize(
+        ("is_hard", "outside_s", "crosses"), [(True, 0, False), (False, 1e5, False), (False, 0, True)]
+    )
+    def test_areas(self, network: Network, team: MakeTeam, *, is_hard: bool, outside_s: float, crosses: bool) -> None:
+        """Two streets in the west, one in the east: fair would be to share them, unless the beats forbid it."""
+        town = network([[(0, 0), (600, 0)], [(0, 0), (0, 600)], [(0, 0), (0, -20)]])
+        depot = node_at(town, 0, 0)
+        beat = {"is_area_hard": is_hard, "outside_s": outside_s}
+        teams = tuple(
+            replace(team(name, depot=depot), areas=frozenset({area}), **beat) for name, area in (("甲", 0), ("乙", 1))
+        )
+        plan = planned(PatrolProblem(town, teams, (0, 1, 2), (), edge_areas=np.array([0, 0, 1])))
+        assert any(step.serves and step.edge < 2 for step in plan.routes[1].steps) == crosses
+
+    def test_area_of_nobody(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        crew = replace(team(depot=node_at(cross, 0, 0)), areas=frozenset({5}), is_area_hard=True)
+        plan = planned(PatrolProblem(cross, (crew,), (0,), (), edge_areas=np.array([0, 0, 0])))
+        assert plan.unserved_edges == {0: NO_AREA}
+
+    def test_optional_where_it_pays(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        """There and back takes 184 s."""
+        depot = node_at(cross, 0, 0)
+        rules = {0: EdgeRule(prize_s=150), 1: EdgeRule(prize_s=250)}
+        plan = planned(PatrolProblem(cross, (team(depot=depot),), (0, 1), (), edge_rules=rules))
+        assert [(one.edge, one.reason, one.is_required) for one in plan.unserved] == [(0, NOT_WORTH, False)]
+        assert plan.unserved_edges == {}
+
+    def test_break(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        """Three streets take 9 minutes; the break must begin within the first five."""
+        depot = node_at(cross, 0, 0)
+        crew = replace(team(depot=depot), breaks=(Break(28_800 + 60, 28_800 + 300, 1_200),))
+        plan = planned(PatrolProblem(cross, (crew,), (0, 1, 2), ()))
+        (rest,) = [step for step in plan.routes[0].steps if step.is_break]
+        assert 28_860 <= rest.start_s <= 29_100
+        assert rest.end_s - rest.start_s == 1_200
+        assert plan.routes[0].duration_s == pytest.approx(3 * (110 / PATROL + 110 / WALK) + 1_200)
+
+    def test_break_that_is_not_due(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        crew = replace(team(depot=node_at(cross, 0, 0)), breaks=(Break(40_000, 41_000, 1_200),))
+        plan = planned(PatrolProblem(cross, (crew,), (0,), ()))
+        assert not any(step.is_break for step in plan.routes[0].steps)
+
+    def test_ends(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        depot, other = node_at(cross, 0, 0), node_at(cross, 110, 0)
+        there = replace(team(depot=depot), end_node=other)
+        free = replace(team(depot=depot), is_start_free=True, is_end_free=True)
+        assert planned(PatrolProblem(cross, (there,), (0,), ())).routes[0].duration_s == pytest.approx(110 / PATROL)
+        through = planned(PatrolProblem(cross, (free,), (0, 1), ()))
+        assert through.routes[0].duration_s == pytest.approx(220 / PATROL)
+
+    def test_walking_limit(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        crew = replace(team(depot=node_at(cross, 0, 0)), max_walk_m=500)
+        plan = planned(PatrolProblem(cross, (crew,), (0, 1, 2), ()))
+        assert sum(step.edge >= 0 for step in plan.routes[0].steps) == 4
+        assert len(plan.unserved) == 1
+
+    def test_own_speed(self, cross: StreetNetwork, team: MakeTeam) -> None:
+        crew = replace(team(depot=node_at(cross, 0, 0)), patrol_speed_mps=0.5)
+        plan = planned(PatrolProblem(cross, (crew,), (0,), ()))
+        assert plan.routes[0].duration_s == pytest.approx(110 / 0.5 + 110 / WALK)
+
+    def test_banned_turn(self, network: Network, team: MakeTeam) -> None:
+        """From the south into the west street: with a ban, by way of the dead end in the north, where one turns back."""
+        town = network([[(0, -100), (0, 0)], [(0, 0), (-100, 0)], [(0, 0), (0, 100)]])
+        south = node_at(town, 0, -100)
+        rule = TurnRule(0, node_at(town, 0, 0), 1)
+        ruled = StreetNetwork(town.nodes, town.edges, turn_rules=(rule,))
+        crew = team(mode="car", depot=south)
+        steps = planned(PatrolProblem(ruled, (crew,), (1,), ())).routes[0].steps
+        assert [step.edge for step in steps][:3] == [0, 2, 2]
+
+    def test_turns_take_time(self, network: Network, team: MakeTeam) -> None:
+        corners = [(0, 0), (200, 0), (200, 200), (0, 200), (0, 0)]
+        town = network([corners[n : n + 2] for n in range(4)] + [[(0, 0), (-50, 0)], [(200, 0), (250, 0)]])
+        slow = StreetNetwork(town.nodes, town.edges, turn_penalties={"car": TurnPenalties(left_s=30)})
+        crew = team(mode="car", depot=node_at(town, 0, 0))
+        plans = [planned(PatrolProblem(streets, (crew,), (0, 1, 2, 3), ())) for streets in (town, slow)]
+        assert plans[1].routes[0].duration_s >= plans[0].routes[0].duration_s
+        # clockwise round: all turns to the right
+        assert not plans[1].routes[0].steps[0].forward

@@ -20,7 +20,8 @@ from geo.errors import CrsError, ParameterError, SchemaError, YiwangError
 from geo.model.crs import default_metric_epsg, require_metric_epsg
 from geo.model.frames import IMPORT_KINDS, SCHEMAS, empty_frame, geo_frame, require_frame
 from geo.model.network import StreetNetwork
-from geo.model.patrol import PatrolProblem, Team, Visit, balance_max_over_mean, gini
+from geo.model.patrol import PatrolProblem, Team, Visit
+from geo.model.plan import balance_max_over_mean, gini
 from geo.model.progress import part_of
 from geo.model.reports import Finding, RiskReport, list_rows
 

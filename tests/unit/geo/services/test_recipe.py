@@ -57,7 +57,7 @@ def test_files_lie_beside_the_recipe_or_where_the_environment_says(
         ("[unify]\nslivers = { min_width_m = -1.0 }", "must not be negative"),
         ('[[import]]\nfile = "a.shp"\nkind = "castle"', "not a kind of layer"),
         ('[plan]\nvisit_rules = [{ kind = "castle" }]', "not a kind of facility"),
-        ("[plan]\nsolve = { rounds = 0 }", "must"),
+        ("[plan]\nsolve = { iterations = 0 }", "must"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str, error: str) -> None:
