@@ -108,11 +108,12 @@ def unify_parts(
     places = None if wanted is None else np.concatenate((layers.layers[0][rows], wanted.places))
     adopted = find_outside(layers, snap, places)
     crew = workers or Workers()
-    tasks = _tasks(sources, layers, adopted, rows, params, snap, amounts, crew.count)
+    tiles = _tiles(layers, rows, crew.count)
+    tasks = (_task(tile, sources, layers, adopted, params, snap, amounts) for tile in tiles)
     results: list[_Result] = []
     for result in crew.run(_run_task, tasks):
         results.append(result)
-        progress("Overlaying the borders", 0.05 + 0.9 * len(results) / len(tasks))
+        progress("Overlaying the borders", 0.05 + 0.9 * len(results) / len(tiles))
     return _join(sources, results)
 
 
@@ -136,42 +137,32 @@ class _Result:
     composed: Composed
 
 
-def _tasks(
-    sources: Sources,
-    layers: Layers,
-    adopted: Adopted,
-    wanted: NDArray[np.int64],
-    params: ComposeParams,
-    snap: SnapParams,
-    amounts: Amounts,
-    processes: int,
-) -> list[_Task]:
+def _tiles(layers: Layers, wanted: NDArray[np.int64], processes: int) -> list[NDArray[np.int64]]:
+    """Return the rows of the communities of each part, the largest parts first."""
     communities = layers.layers[0][wanted]
     weights = np.ones(len(wanted), dtype=np.int64)
     for layer in layers.layers[1:]:
         weights += np.bincount(shapely.STRtree(communities).query(layer)[1], minlength=len(wanted))
-    keys = sources.codes(0).tolist()
     limit = _PART_CELLS if processes == 1 else min(_PART_CELLS, int(weights.sum()) // (_PARTS_EACH * processes) + 1)
-    tasks = []
-    for tile in plan_tiles(communities, weights, limit):
-        rows = wanted[tile]
-        mine = np.isin(adopted.community, rows)
-        ground = np.concatenate((layers.layers[0][rows], adopted.polygons[mine]))
-        around = layers.around(ground, snap)
-        chosen = tuple(layer[row] for layer, row in zip(layers.layers, around, strict=True))
-        tasks.append(
-            _Task(
-                chosen,
-                around,
-                rows,
-                Adopted(adopted.polygons[mine], adopted.community[mine]),
-                snap,
-                params,
-                _within(amounts, ground),
-                keys,
-            )
-        )
-    return sorted(tasks, key=lambda task: -len(task.wanted))
+    return [wanted[tile] for tile in sorted(plan_tiles(communities, weights, limit), key=lambda tile: -len(tile))]
+
+
+def _task(
+    rows: NDArray[np.int64],
+    sources: Sources,
+    layers: Layers,
+    adopted: Adopted,
+    params: ComposeParams,
+    snap: SnapParams,
+    amounts: Amounts,
+) -> _Task:
+    """Return what is needed to unify some communities."""
+    mine = np.isin(adopted.community, rows)
+    ground = np.concatenate((layers.layers[0][rows], adopted.polygons[mine]))
+    around = layers.around(ground, snap)
+    chosen = tuple(layer[row] for layer, row in zip(layers.layers, around, strict=True))
+    its_own = Adopted(adopted.polygons[mine], adopted.community[mine])
+    return _Task(chosen, around, rows, its_own, snap, params, _within(amounts, ground), sources.codes(0).tolist())
 
 
 def _within(amounts: Amounts, ground: NDArray[np.object_]) -> Amounts:

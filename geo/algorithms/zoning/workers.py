@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -42,22 +41,28 @@ class Workers:
         """Return when the further processes can take tasks."""
         wait(self._started)
 
-    def run(self, task: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> Iterator[_Result]:
+    def run(self, task: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> Iterator[_Result]:
         """Yield the results of a function of the module level, in the order in which they come.
 
-        This process takes part, from the end of the tasks; it hands the first ones to the others once they have started.
+        The present process takes part; it hands tasks to the others once they have started. Tasks are taken from their
+        iterator when somebody is free for them, so that they are made while the others work.
         """
-        waiting, running = deque(tasks), dict[Future[_Result], _Task]()
+        waiting = iter(tasks)
+        given = list[_Task]()
+        running = dict[Future[_Result], _Task]()
         try:
-            while waiting or running:
-                self._hand_out(task, waiting, running)
-                if waiting:
-                    yield task(waiting.pop())
-                for future in wait(running, 0 if waiting else None, FIRST_COMPLETED).done:
-                    given = running.pop(future)
+            while True:
+                self._hand_out(task, waiting, given, running)
+                mine = given.pop() if given else next(waiting, None)
+                if mine is not None:
+                    yield task(mine)
+                elif not running:
+                    return
+                for future in wait(running, 0 if mine is not None else None, FIRST_COMPLETED).done:
+                    done = running.pop(future)
                     if isinstance(future.exception(), BrokenProcessPool):  # a process was killed, or could not start
                         self._started = []
-                        waiting.append(given)
+                        given.append(done)
                     else:
                         yield future.result()
         finally:
@@ -67,18 +72,22 @@ class Workers:
     def _hand_out(
         self,
         task: Callable[[_Task], _Result],
-        waiting: deque[_Task],
+        waiting: Iterator[_Task],
+        given: list[_Task],
         running: dict[Future[_Result], _Task],
     ) -> None:
-        """Give tasks to the processes that have started; when they broke, all is left to this one."""
+        """Give tasks to the processes that have started; when they broke, all is left to the present one."""
         ready = sum(start.done() and start.exception() is None for start in self._started)
-        while self._pool is not None and len(waiting) > 1 and len(running) < _AHEAD * ready:
+        while self._pool is not None and len(running) < _AHEAD * ready:
+            one = given.pop() if given else next(waiting, None)
+            if one is None:
+                return
             try:
-                running[self._pool.submit(task, waiting[0])] = waiting[0]
+                running[self._pool.submit(task, one)] = one
             except BrokenProcessPool:
                 self._started = []
+                given.append(one)
                 return
-            waiting.popleft()
 
     def share_out(self, function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
         """Return an element-wise function of arrays of equal length, by as many threads as there are processes.
