@@ -318,6 +318,10 @@ def _report(problem: PatrolProblem, plan: PatrolPlan, plan_id: str, findings: li
         message = "{length_km:.1f} km of required streets are not patrolled. {reason}"
         context: dict[str, Any] = {"length_km": float(length[edges].sum()) / 1000, "reason": reason}
         findings.append(Finding("unserved_streets", "warning", message, len(edges), list_rows(edges), x, y, context))
+    findings += [
+        Finding("remedy", "note", remedy.message, remedy.services, context=dict(remedy.context))
+        for remedy in plan.remedies
+    ]
     return PlanReport(
         plan_id=plan_id,
         teams=len(problem.teams),

@@ -9,12 +9,15 @@ from geo.algorithms.routing.bound import plan_bounds
 from geo.algorithms.routing.city import solve_city
 from geo.algorithms.routing.decode import decode, list_unserved
 from geo.algorithms.routing.encode import Encoded, encode, service_of
+from geo.algorithms.routing.explain import find_remedies
 from geo.algorithms.routing.rounds.search import Orders, SearchParams, compile_search, find_rounds
 from geo.errors import CancelledError, ParameterError
 from geo.model.patrol import PatrolProblem
-from geo.model.plan import PatrolPlan
+from geo.model.plan import PatrolPlan, Remedy
 from geo.model.progress import Progress, ignore_progress
 
+_TRIAL_S = 1.0
+"""Time for each trial of what would make more possible."""
 _MANY_TEAMS, _MANY_SERVICES = 9, 2_500
 """From both on the town is cut into shares, because one search would take too long to reach every street."""
 
@@ -70,6 +73,7 @@ def solve(problem: PatrolProblem, params: SolveParams, progress: Progress = igno
             return False
         return True
 
+    remedies: tuple[Remedy, ...] = ()
     progress("Preparing the search", 0.05)
     compile_search()
     if len(problem.teams) >= _MANY_TEAMS and len(problem.required_edges) + len(problem.visits) >= _MANY_SERVICES:
@@ -81,6 +85,10 @@ def solve(problem: PatrolProblem, params: SolveParams, progress: Progress = igno
         found = find_rounds(encoded.jobs, encoded.crews, search, goes_on=goes_on)
         routes, unserved = tuple(decode(problem, encoded, found.orders)), list_unserved(problem, encoded, found.absent)
         iterations, stopped = found.iterations, found.was_stopped
+        if any(one.is_required for one in unserved) and not stopped:
+            progress("Looking for what would make more possible", 0.95)
+            trial = SearchParams(min(params.seconds, _TRIAL_S), params.iterations, params.seed, params.is_fair)
+            remedies = find_remedies(problem, encoded, found, unserved, trial)
     bounds = plan_bounds(problem, [one for one in unserved if one.is_required])
     return PatrolPlan(
         routes=routes,
@@ -91,6 +99,7 @@ def solve(problem: PatrolProblem, params: SolveParams, progress: Progress = igno
         iterations=iterations,
         seconds=time.monotonic() - started,
         stopped_early=stopped,
+        remedies=remedies,
     )
 
 

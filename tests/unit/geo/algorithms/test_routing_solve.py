@@ -410,3 +410,29 @@ class TestRules:
         assert plans[1].routes[0].duration_s >= plans[0].routes[0].duration_s
         # clockwise round: all turns to the right
         assert not plans[1].routes[0].steps[0].forward
+
+
+class TestRemedies:
+    def test_lack_of_time(self, network: Network, team: MakeTeam) -> None:
+        """Ten dead ends of 167 s each; a shift of 20 minutes holds seven: 8 more minutes, or a second team, for the rest."""
+        town = network([[(0, 0), (100 * np.cos(n), 100 * np.sin(n))] for n in range(10)])
+        crew = replace(team(depot=node_at(town, 0, 0)), shift_end_s=28_800 + 1_200)
+        plan = planned(PatrolProblem(town, (crew,), tuple(range(10)), ()))
+        assert len(plan.unserved) == 3
+        assert [
+            (remedy.context.get("team", remedy.context.get("minutes")), remedy.services) for remedy in plan.remedies
+        ] == [
+            (crew.name, 3),
+            (10, 3),
+        ]
+
+    def test_other_rules(self, network: Network, team: MakeTeam) -> None:
+        town = network([[(0, 0), (110, 0)], [(500, 500), (600, 500)]])
+        rules = {0: EdgeRule(skills=frozenset({"doctor"}))}
+        plan = planned(PatrolProblem(town, (team(depot=0),), (0, 1), (), edge_rules=rules))
+        assert [remedy.services for remedy in plan.remedies] == [1, 1]
+        assert "skills" in plan.remedies[0].message
+
+    def test_nothing_is_left_out(self, network: Network, team: MakeTeam) -> None:
+        town = network([[(0, 0), (110, 0)]])
+        assert planned(PatrolProblem(town, (team(depot=0),), (0,), ())).remedies == ()
