@@ -17,9 +17,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo.algorithms.partition.attach import places_of
 from geo.algorithms.routing.decode import decode, list_unserved
 from geo.algorithms.routing.encode import Encoded, Service, encode, service_of
-from geo.algorithms.routing.rounds.search import Orders, SearchParams, compile_search, find_rounds
+from geo.algorithms.routing.rounds.search import SearchParams, compile_search, find_rounds
 from geo.algorithms.routing.shares import Cutter, Share
 from geo.model.patrol import PatrolProblem
 from geo.model.plan import Route, Unserved
@@ -110,7 +111,7 @@ def solve_city(
                     tuple((share.jobs[share.jobs >= edges] - edges).tolist()),
                     tuple(order_of.get(team, ()) for team in share.teams.tolist()),
                     replace(each, heat=1.0 if number == 0 else 0.5),
-                    is_last or stopped,
+                    is_last,
                 )
                 for index, share in enumerate(shares)
             ]
@@ -151,7 +152,7 @@ def _work(problem: PatrolProblem) -> tuple[NDArray[np.float64], NDArray[np.float
     modes = dict.fromkeys((team.mode, team.patrol_speed_mps) for team in problem.teams)
     fastest = np.min([problem.serve_times_s(mode, speed) for mode, speed in modes], axis=0)
     required = list(problem.required_edges)
-    middles = shapely.line_interpolate_point(problem.network.edges.geometry.to_numpy()[required], 0.5, normalized=True)
+    middles = places_of(problem.network.edges.iloc[required])
     times = np.array([_repeats(problem, edge) for edge in required])
     work = np.where(np.isfinite(fastest[required]), fastest[required], 0.0) * times
     stays = np.array([(visit.x, visit.y) for visit in problem.visits]).reshape(-1, 2)
@@ -248,7 +249,7 @@ def _plan_share(task: _Task) -> _Done:
     services = [_service(encoded, job, task.visits) for job in range(len(encoded.tasks))]
     number = {service: job for job, service in enumerate(services)}
     first = [[(number[key], int(turned)) for key, turned in order if key in number] for order in task.orders]
-    found = find_rounds(encoded.jobs, encoded.crews, task.search, _each_once(first))
+    found = find_rounds(encoded.jobs, encoded.crews, task.search, first)
     orders = tuple(tuple((services[job], bool(mode)) for job, mode in order) for order in found.orders)
     routes: tuple[Route, ...] = ()
     unserved: tuple[Unserved, ...] = ()
@@ -265,11 +266,6 @@ def _service(encoded: Encoded, job: int, visits: tuple[int, ...]) -> Service:
     """Return what a job is, with the number of the visit in the whole problem."""
     edge, visit, number, forward = service_of(encoded.tasks[job])
     return edge, visits[visit] if visit >= 0 else -1, number, forward
-
-
-def _each_once(orders: Orders) -> Orders:
-    seen: set[int] = set()
-    return [[(job, mode) for job, mode in order if not (job in seen or seen.add(job))] for order in orders]  # type: ignore[func-returns-value]
 
 
 def _as_whole(route: Route, task: _Task) -> Route:
